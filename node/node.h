@@ -1,0 +1,47 @@
+/* node/node.h: one peer. Pure: no I/O, no clock, no threads. Time, randomness and bytes come in
+ * with events; what must happen leaves as effects. Both hosts drive this same interface. */
+#ifndef KITH_NODE_NODE_H
+#define KITH_NODE_NODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/outbox.h"
+#include "base/rng.h"
+#include "node/config.h"
+#include "node/event.h"
+#include "node/stats.h"
+
+#define KITH_NEVER UINT64_MAX
+
+struct kith_node;
+
+/* What a step wants done, in order. Valid until the next call on the same node. */
+struct kith_effects {
+    const struct kith_effect *at;
+    size_t count;
+};
+
+/* A node with all its memory, or NULL if there is not enough. `config` must pass kith_config_check.
+ * Equal seeds and equal events give equal effects. */
+struct kith_node *kith_node_new(const struct kith_config *config,
+                                const uint8_t seed[static KITH_SEED_LEN]);
+/* No job may be lent out. NULL is allowed. */
+void kith_node_free(struct kith_node *node);
+
+/* Take one event. Its memory stays the caller's and is not looked at afterwards. Cannot fail: what
+ * a peer sends is counted and dropped if bad, what we do wrong is an assertion. */
+void kith_node_step(struct kith_node *node, const struct kith_event *event,
+                    struct kith_effects *ret);
+
+/* When to feed DEADLINE next, KITH_NEVER if nothing waits. Changes only in a step. */
+uint64_t kith_node_deadline_us(const struct kith_node *node);
+
+/* Counters and gauges, for people, metrics and the simulator's checks. */
+const struct kith_stats *kith_node_stats(const struct kith_node *node);
+/* The hotkeys of all live remote peers, at most `max`; returns how many there are (nP). */
+uint32_t kith_node_peers(const struct kith_node *node, struct kith_id *ret, uint32_t max);
+/* The learner, while no job is lent out, else NULL. For digests and final tests. */
+struct kith_learner *kith_node_learner(const struct kith_node *node);
+
+#endif

@@ -1,0 +1,47 @@
+/* node/stats.h: what a node counts. Counters only grow; gauges are set. Pure. */
+#ifndef KITH_NODE_STATS_H
+#define KITH_NODE_STATS_H
+
+#include <stdint.h>
+
+/* name, what it counts. One list gives the struct, the log line and the status message. */
+#define KITH_STATS_MAP(X)                                                                          \
+    X(round, "rounds finished")                                                                    \
+    X(peers, "live remote peers now")                                                              \
+    X(links, "links now")                                                                          \
+    X(messages_in, "messages received")                                                            \
+    X(messages_out, "messages sent")                                                               \
+    X(bytes_in, "bytes of messages received")                                                      \
+    X(bytes_out, "bytes of messages sent")                                                         \
+    X(bulk_bytes_in, "of these, bytes of snapshots and labels received")                           \
+    X(bulk_bytes_out, "of these, bytes of snapshots and labels sent")                              \
+    X(mixed, "peer models mixed in")                                                               \
+    X(taught, "peer soft labels learned from")                                                     \
+    X(pulls_failed, "pulls given up")                                                              \
+    X(drop_malformed, "messages dropped: not well-formed")                                         \
+    X(drop_unexpected, "messages dropped: nobody asked for them")                                  \
+    X(drop_rate, "messages dropped: over a rate limit")                                            \
+    X(drop_signature, "records dropped: bad signature")                                            \
+    X(drop_swarm, "records dropped: another swarm")                                                \
+    X(drop_version, "records dropped: another protocol version")                                   \
+    X(drop_expired, "records dropped: expired")                                                    \
+    X(drop_future, "records dropped: from the future")                                             \
+    X(drop_replayed, "records dropped: not newer than what is known")                              \
+    X(equivocations, "two different records under one sequence number")                            \
+    X(drop_content, "objects dropped: bytes do not match their hash")                              \
+    X(drop_shape, "models or labels dropped: wrong shape")                                         \
+    X(drop_not_finite, "models or labels dropped: NaN or infinity")                                \
+    X(dial_failures, "dials that failed")                                                          \
+    X(dht_puts, "DHT puts")                                                                        \
+    X(dht_gets, "DHT gets")                                                                        \
+    X(dht_failures, "DHT operations that failed")                                                  \
+    X(store_failures, "stores that failed")                                                        \
+    X(effects_dropped, "effects dropped for want of room")
+
+struct kith_stats {
+#define X(name, text) uint64_t name;
+    KITH_STATS_MAP(X)
+#undef X
+};
+
+#endif

@@ -1,0 +1,29 @@
+/* training/dataset.h: labelled images in memory, and how they are read from IDX bytes. Pure. */
+#ifndef KITH_TRAINING_DATASET_H
+#define KITH_TRAINING_DATASET_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/rng.h"
+
+struct kith_dataset {
+    uint8_t *images; /* [count][inputs], owned */
+    uint8_t *labels; /* [count], owned */
+    uint32_t count;
+    uint32_t inputs;  /* pixels of an image */
+    uint32_t classes; /* every label is below it */
+};
+
+/* From the bytes of an IDX image file and its label file (not compressed). 0, or TRUNCATED,
+ * TRAILING, TYPE (magic), SHAPE (other image size than `inputs`, counts that differ, none at all),
+ * RANGE (a label of `classes` or more, or more than 2^24 images), NOMEM. */
+int kith_dataset_from_idx(struct kith_bytes images, struct kith_bytes labels, uint32_t inputs,
+                          uint32_t classes, struct kith_dataset *ret);
+/* `count` images of well separated but noisy classes, drawn from the seed: needs no file. 0 or
+ * NOMEM. `part` 0, 1, ... gives further draws from the same classes (train, test). */
+int kith_dataset_synthetic(const uint8_t seed[static KITH_SEED_LEN], uint32_t part, uint32_t count,
+                           uint32_t inputs, uint32_t classes, struct kith_dataset *ret);
+void kith_dataset_release(struct kith_dataset *dataset);
+
+#endif

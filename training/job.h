@@ -1,0 +1,119 @@
+/* training/job.h: one round of one node's learning as a pure function of its inputs, so that a host
+ * can run it on any thread and the simulator at any time. A learner owns the model and all that
+ * outlives a round; a job borrows it: while a job is lent out nobody else may touch its learner. */
+#ifndef KITH_TRAINING_JOB_H
+#define KITH_TRAINING_JOB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/id.h"
+#include "base/rng.h"
+#include "training/arch.h"
+#include "training/codec.h"
+#include "training/dataset.h"
+#include "training/model.h"
+
+enum {
+    KITH_PULL_MAX = 16,
+    KITH_TEACHERS_MAX = 12,
+    KITH_JOB_LINES_MAX = 128,
+    KITH_PUBLIC_BATCH = 256, /* samples of one public batch, or the whole public set if smaller */
+    KITH_LINE_BATCHES = 10,  /* batches between two lines of the log */
+};
+
+/* What all nodes of a swarm learn from; shared, read-only. */
+struct kith_task {
+    struct kith_id swarm;
+    struct kith_dataset train;
+    struct kith_dataset test;
+    const uint32_t *public_indices; /* rows of train that are public, without their labels */
+    uint32_t public_count;
+};
+
+struct kith_learner_config {
+    const struct kith_task *task;
+    struct kith_arch arch;
+    enum kith_kernels kernels;
+    enum kith_wire wire;   /* of the frames it publishes */
+    const uint32_t *shard; /* rows of task->train that are this node's, borrowed */
+    uint32_t shard_count;  /* > 0 */
+    uint32_t batch;        /* B */
+    uint32_t local_steps;  /* H */
+    float rate;
+    float momentum;
+    bool quasi_global; /* QG momentum, else heavy ball */
+    float kd_lambda;
+    float kd_temperature;
+    uint64_t init_seed;          /* the swarm's: equal for all nodes */
+    uint8_t seed[KITH_SEED_LEN]; /* this node's: order of samples, stochastic rounding */
+};
+
+struct kith_learner;
+
+/* NULL if out of memory. Weights are drawn from init_seed. */
+struct kith_learner *kith_learner_new(const struct kith_learner_config *config);
+void kith_learner_free(struct kith_learner *learner);
+/* Resume from what a job's checkpoint gave. 0, or TRUNCATED, TRAILING, VERSION, SWARM, SHAPE
+ * (another model), NOT_FINITE, HASH; the learner is unchanged unless 0. `ret_round`: the next
+ * round. */
+int kith_learner_restore(struct kith_learner *learner, struct kith_bytes checkpoint,
+                         uint64_t *ret_round);
+/* The present weights, plain form, [arch.params]; for tests, digests and the simulator. */
+void kith_learner_weights(const struct kith_learner *learner, float *ret);
+
+struct kith_pulled {
+    struct kith_bytes frame; /* as its author published it; untrusted */
+    float weight;            /* w_j of algorithm step 4; 1 for equal weights */
+    int err;                 /* out: 0, or why it was left out of the mean */
+};
+
+struct kith_teacher {
+    struct kith_bytes labels; /* as its author published them; untrusted */
+    uint64_t round;           /* the author's: chooses the public batch */
+    float weight;
+    int err; /* out */
+};
+
+struct kith_job_line {
+    uint32_t epoch;
+    uint32_t seen; /* samples of this epoch before this batch */
+    float local_loss;
+    float target_loss;
+    float distillation_loss;
+};
+
+struct kith_job {
+    /* in */
+    struct kith_learner *learner;
+    uint64_t round;
+    bool mix_only; /* no local steps */
+    bool want_labels;
+    bool want_checkpoint;
+    uint32_t pulled_count;
+    struct kith_pulled pulled[KITH_PULL_MAX];
+    uint32_t teacher_count;
+    struct kith_teacher teachers[KITH_TEACHERS_MAX];
+    atomic_bool cancel; /* set by anyone: end after the batch at hand; results stay valid */
+
+    /* out; borrowed from the learner until its next job */
+    struct kith_bytes frame;      /* the model after the round */
+    struct kith_bytes labels;     /* on public batch `round`, if wanted */
+    struct kith_bytes checkpoint; /* if wanted, or after a finished epoch */
+    uint32_t line_count;
+    struct kith_job_line lines[KITH_JOB_LINES_MAX];
+    bool tested; /* an epoch ended in this round */
+    uint32_t test_epoch;
+    float test_loss;
+    uint32_t test_correct;
+    uint32_t test_count;
+};
+
+/* Run the round: decode and check what was pulled, mix, local steps with distillation, encode. */
+void kith_job_run(struct kith_job *job);
+/* Floating-point operations that the run will need, from its inputs alone: the simulator's cost. */
+uint64_t kith_job_cost(const struct kith_job *job);
+
+#endif
