@@ -1,0 +1,258 @@
+#include "overlay/overlay_msg.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/pack.h"
+
+enum { RECORD_MIN = 64, DIGEST_ENTRY_LEN = 16, BLOCKS_MAX = 1 << 20 };
+
+static const char *const names[KITH_MSG_TYPES] = {
+    [KITH_MSG_HELLO] = "HELLO",         [KITH_MSG_PING] = "PING",
+    [KITH_MSG_PONG] = "PONG",           [KITH_MSG_DIGEST] = "DIGEST",
+    [KITH_MSG_PEERS] = "PEERS",         [KITH_MSG_WANT_PEERS] = "WANT_PEERS",
+    [KITH_MSG_HEAD_WANT] = "HEAD_WANT", [KITH_MSG_HEAD] = "HEAD",
+    [KITH_MSG_WANT] = "WANT",           [KITH_MSG_BLOCK] = "BLOCK",
+    [KITH_MSG_NOPE] = "NOPE",           [KITH_MSG_STATUS_WANT] = "STATUS_WANT",
+    [KITH_MSG_STATUS] = "STATUS",
+};
+
+/* Elements of the array, the type included. */
+static const uint8_t arity[KITH_MSG_TYPES] = {
+    [KITH_MSG_HELLO] = 2,     [KITH_MSG_PING] = 2,  [KITH_MSG_PONG] = 2,
+    [KITH_MSG_DIGEST] = 4,    [KITH_MSG_PEERS] = 2, [KITH_MSG_WANT_PEERS] = 2,
+    [KITH_MSG_HEAD_WANT] = 3, [KITH_MSG_HEAD] = 4,  [KITH_MSG_WANT] = 4,
+    [KITH_MSG_BLOCK] = 5,     [KITH_MSG_NOPE] = 2,  [KITH_MSG_STATUS_WANT] = 1,
+    [KITH_MSG_STATUS] = 3,
+};
+
+const char *kith_msg_name(uint32_t type)
+{
+    return type < KITH_MSG_TYPES && names[type] ? names[type] : "?";
+}
+
+bool kith_msg_is_bulk(enum kith_msg_type type)
+{
+    return type == KITH_MSG_BLOCK;
+}
+
+uint64_t kith_digest_prefix(const struct kith_id *hotkey)
+{
+    uint64_t prefix = 0;
+    for (int i = 0; i < KITH_DIGEST_PREFIX; i++)
+        prefix = prefix << 8 | hotkey->bytes[i];
+    return prefix;
+}
+
+static void read_id(struct kith_unpack *unpack, struct kith_id *ret)
+{
+    struct kith_bytes bytes = kith_unpack_bin(unpack, KITH_ID_LEN, KITH_ID_LEN);
+    if (bytes.len == KITH_ID_LEN) memcpy(ret->bytes, bytes.at, KITH_ID_LEN);
+}
+
+static void decode_digest(struct kith_unpack *unpack, struct kith_msg *ret)
+{
+    ret->digest.first = kith_unpack_uint(unpack, UINT64_MAX);
+    ret->digest.last = kith_unpack_uint(unpack, UINT64_MAX);
+    struct kith_bytes raw = kith_unpack_bin(unpack, 0, (size_t)KITH_DIGEST_MAX * DIGEST_ENTRY_LEN);
+    if (unpack->err == 0 && raw.len % DIGEST_ENTRY_LEN) unpack->err = KITH_ERR_INVALID;
+    if (unpack->err) return;
+
+    struct kith_reader reader = kith_reader_of(raw);
+    ret->digest.count = (uint32_t)(raw.len / DIGEST_ENTRY_LEN);
+    uint64_t least = ret->digest.first;
+    for (uint32_t i = 0; i < ret->digest.count; i++) {
+        struct kith_digest_entry *entry = &ret->digest.entry[i];
+        entry->prefix = kith_read_u64(&reader);
+        entry->seq = kith_read_u64(&reader);
+        if (entry->prefix < least || entry->prefix > ret->digest.last) unpack->err = KITH_ERR_RANGE;
+        least = entry->prefix;
+    }
+}
+
+static void decode_peers(struct kith_unpack *unpack, struct kith_msg *ret)
+{
+    ret->peers.count = kith_unpack_array(unpack, 1, KITH_PEERS_PER_MSG);
+    for (uint32_t i = 0; i < ret->peers.count; i++)
+        ret->peers.record[i] = kith_unpack_bin(unpack, RECORD_MIN, KITH_RECORD_MAX);
+}
+
+static void decode_want_peers(struct kith_unpack *unpack, struct kith_msg *ret)
+{
+    ret->want_peers.count = kith_unpack_array(unpack, 1, KITH_WANT_PEERS_MAX);
+    for (uint32_t i = 0; i < ret->want_peers.count; i++)
+        ret->want_peers.prefix[i] = kith_unpack_uint(unpack, UINT64_MAX);
+}
+
+static void decode_head(struct kith_unpack *unpack, struct kith_msg *ret)
+{
+    uint64_t kind = kith_unpack_uint(unpack, KITH_MANIFEST_LABELS);
+    if (unpack->err == 0 && kind < KITH_MANIFEST_WEIGHTS) unpack->err = KITH_ERR_RANGE;
+    ret->head.kind = (enum kith_manifest_kind)kind;
+    read_id(unpack, &ret->head.author);
+    if (ret->type == KITH_MSG_HEAD)
+        ret->head.manifest = kith_unpack_bin(unpack, 0, KITH_MANIFEST_MAX);
+}
+
+static void decode_piece(struct kith_unpack *unpack, struct kith_msg *ret)
+{
+    read_id(unpack, &ret->piece.object);
+    if (ret->type == KITH_MSG_NOPE) return;
+    ret->piece.piece = (enum kith_piece)kith_unpack_uint(unpack, KITH_PIECE_BLOCK);
+    ret->piece.number = (uint32_t)kith_unpack_uint(unpack, BLOCKS_MAX);
+    if (ret->type == KITH_MSG_BLOCK) ret->piece.data = kith_unpack_bin(unpack, 1, KITH_BLOCK_MAX);
+}
+
+static void decode_status(struct kith_unpack *unpack, struct kith_msg *ret)
+{
+    kith_unpack_str(unpack, ret->status.version, sizeof ret->status.version);
+    ret->status.count = kith_unpack_array(unpack, 0, KITH_STATUS_MAX);
+    for (uint32_t i = 0; i < ret->status.count; i++)
+        ret->status.value[i] = kith_unpack_uint(unpack, UINT64_MAX);
+}
+
+static void decode_fields(struct kith_unpack *unpack, struct kith_msg *ret)
+{
+    switch (ret->type) {
+    case KITH_MSG_HELLO:
+        ret->hello.record = kith_unpack_bin(unpack, RECORD_MIN, KITH_RECORD_MAX);
+        return;
+    case KITH_MSG_PING:
+    case KITH_MSG_PONG:
+        ret->ping.number = kith_unpack_uint(unpack, UINT64_MAX);
+        return;
+    case KITH_MSG_DIGEST:
+        decode_digest(unpack, ret);
+        return;
+    case KITH_MSG_PEERS:
+        decode_peers(unpack, ret);
+        return;
+    case KITH_MSG_WANT_PEERS:
+        decode_want_peers(unpack, ret);
+        return;
+    case KITH_MSG_HEAD_WANT:
+    case KITH_MSG_HEAD:
+        decode_head(unpack, ret);
+        return;
+    case KITH_MSG_WANT:
+    case KITH_MSG_BLOCK:
+    case KITH_MSG_NOPE:
+        decode_piece(unpack, ret);
+        return;
+    case KITH_MSG_STATUS_WANT:
+        return;
+    case KITH_MSG_STATUS:
+        decode_status(unpack, ret);
+        return;
+    }
+}
+
+int kith_msg_decode(struct kith_bytes bytes, struct kith_msg *ret)
+{
+    struct kith_unpack unpack = kith_unpack_of(bytes);
+    uint32_t count = kith_unpack_array(&unpack, 1, 8);
+    uint64_t type = kith_unpack_uint(&unpack, KITH_MSG_TYPES - 1);
+    if (unpack.err) return unpack.err;
+    if (type == 0 || count != arity[type]) return KITH_ERR_TYPE;
+    if (type != KITH_MSG_BLOCK && bytes.len > KITH_CONTROL_MAX) return KITH_ERR_RANGE;
+    ret->type = (enum kith_msg_type)type;
+    decode_fields(&unpack, ret);
+    return kith_unpack_end(&unpack);
+}
+
+static void pack_id(struct kith_pack *pack, const struct kith_id *id)
+{
+    kith_pack_bin(pack, (struct kith_bytes){id->bytes, KITH_ID_LEN});
+}
+
+static void encode_digest(struct kith_pack *pack, const struct kith_msg *msg)
+{
+    kith_pack_uint(pack, msg->digest.first);
+    kith_pack_uint(pack, msg->digest.last);
+    kith_pack_bin_head(pack, (size_t)msg->digest.count * DIGEST_ENTRY_LEN);
+    for (uint32_t i = 0; i < msg->digest.count; i++) {
+        kith_write_u64(&pack->out, msg->digest.entry[i].prefix);
+        kith_write_u64(&pack->out, msg->digest.entry[i].seq);
+    }
+}
+
+static void encode_piece(struct kith_pack *pack, const struct kith_msg *msg)
+{
+    pack_id(pack, &msg->piece.object);
+    if (msg->type == KITH_MSG_NOPE) return;
+    kith_pack_uint(pack, msg->piece.piece);
+    kith_pack_uint(pack, msg->piece.number);
+    if (msg->type == KITH_MSG_BLOCK) kith_pack_bin_head(pack, msg->piece.data.len);
+}
+
+static void encode_status(struct kith_pack *pack, const struct kith_msg *msg)
+{
+    kith_pack_str(pack, msg->status.version);
+    kith_pack_array(pack, msg->status.count);
+    for (uint32_t i = 0; i < msg->status.count; i++)
+        kith_pack_uint(pack, msg->status.value[i]);
+}
+
+static void encode_fields(struct kith_pack *pack, const struct kith_msg *msg)
+{
+    switch (msg->type) {
+    case KITH_MSG_HELLO:
+        kith_pack_bin(pack, msg->hello.record);
+        return;
+    case KITH_MSG_PING:
+    case KITH_MSG_PONG:
+        kith_pack_uint(pack, msg->ping.number);
+        return;
+    case KITH_MSG_DIGEST:
+        encode_digest(pack, msg);
+        return;
+    case KITH_MSG_PEERS:
+        kith_pack_array(pack, msg->peers.count);
+        for (uint32_t i = 0; i < msg->peers.count; i++)
+            kith_pack_bin(pack, msg->peers.record[i]);
+        return;
+    case KITH_MSG_WANT_PEERS:
+        kith_pack_array(pack, msg->want_peers.count);
+        for (uint32_t i = 0; i < msg->want_peers.count; i++)
+            kith_pack_uint(pack, msg->want_peers.prefix[i]);
+        return;
+    case KITH_MSG_HEAD_WANT:
+    case KITH_MSG_HEAD:
+        kith_pack_uint(pack, msg->head.kind);
+        pack_id(pack, &msg->head.author);
+        if (msg->type == KITH_MSG_HEAD) kith_pack_bin(pack, msg->head.manifest);
+        return;
+    case KITH_MSG_WANT:
+    case KITH_MSG_BLOCK:
+    case KITH_MSG_NOPE:
+        encode_piece(pack, msg);
+        return;
+    case KITH_MSG_STATUS_WANT:
+        return;
+    case KITH_MSG_STATUS:
+        encode_status(pack, msg);
+        return;
+    }
+}
+
+static struct kith_bytes encode(const struct kith_msg *msg, void *buffer, size_t size)
+{
+    struct kith_pack pack = kith_pack_into(buffer, size);
+    kith_pack_array(&pack, arity[msg->type]);
+    kith_pack_uint(&pack, msg->type);
+    encode_fields(&pack, msg);
+    return kith_packed(&pack);
+}
+
+struct kith_bytes kith_msg_encode(const struct kith_msg *msg, void *buffer, size_t size)
+{
+    kith_assert(msg->type != KITH_MSG_BLOCK);
+    return encode(msg, buffer, size);
+}
+
+struct kith_bytes kith_msg_encode_block_head(const struct kith_msg *msg, void *buffer, size_t size)
+{
+    kith_assert(msg->type == KITH_MSG_BLOCK);
+    return encode(msg, buffer, size);
+}

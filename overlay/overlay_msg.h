@@ -1,0 +1,104 @@
+/* overlay/overlay_msg.h: every message between peers, as msgpack arrays [type, fields...] read by
+ * the bounded reader. docs/PROTOCOL.md gives the fields and limits. Decoded byte ranges are
+ * borrowed from the message. Pure. */
+#ifndef KITH_OVERLAY_OVERLAY_MSG_H
+#define KITH_OVERLAY_OVERLAY_MSG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/id.h"
+#include "base/outbox.h"
+#include "identity/record.h"
+
+enum kith_msg_type {
+    KITH_MSG_HELLO = 1,        /* my peer record: the first message of a link, both ways */
+    KITH_MSG_PING = 2,         /* answer me */
+    KITH_MSG_PONG = 3,         /* the answer, with the ping's number */
+    KITH_MSG_DIGEST = 4,       /* what I know of a range of hotkeys */
+    KITH_MSG_PEERS = 5,        /* peer records */
+    KITH_MSG_WANT_PEERS = 6,   /* send me the records of these hotkeys */
+    KITH_MSG_HEAD_WANT = 7,    /* send me the newest manifest of this author */
+    KITH_MSG_HEAD = 8,         /* the manifest, or empty: none */
+    KITH_MSG_WANT = 9,         /* send me a piece of an object */
+    KITH_MSG_BLOCK = 10,       /* the piece */
+    KITH_MSG_NOPE = 11,        /* I do not hold that object */
+    KITH_MSG_STATUS_WANT = 12, /* send me your counters */
+    KITH_MSG_STATUS = 13,      /* the counters, in the order of node/stats.h */
+};
+
+enum {
+    KITH_MSG_TYPES = 14,
+    KITH_PEERS_PER_MSG = 16,
+    KITH_DIGEST_MAX = 256,  /* entries of one digest */
+    KITH_DIGEST_PREFIX = 8, /* leading bytes of a hotkey that name it in a digest */
+    KITH_WANT_PEERS_MAX = 64,
+    KITH_STATUS_MAX = 64, /* counters of a status message */
+};
+
+struct kith_digest_entry {
+    uint64_t prefix; /* first 8 bytes of the hotkey, big-endian: sorts as the hotkey does */
+    uint64_t seq;
+};
+
+/* Which piece of an object: its index (the chunk hashes) or a block of its bytes. */
+enum kith_piece { KITH_PIECE_INDEX = 0, KITH_PIECE_BLOCK = 1 };
+
+struct kith_msg {
+    enum kith_msg_type type;
+    union {
+        struct {
+            struct kith_bytes record;
+        } hello;
+        struct {
+            uint64_t number;
+        } ping; /* and pong */
+        struct {
+            uint64_t first; /* the range of prefixes it covers, both ends included */
+            uint64_t last;
+            uint32_t count;
+            struct kith_digest_entry entry[KITH_DIGEST_MAX]; /* ascending by prefix */
+        } digest;
+        struct {
+            uint32_t count;
+            struct kith_bytes record[KITH_PEERS_PER_MSG];
+        } peers;
+        struct {
+            uint32_t count;
+            uint64_t prefix[KITH_WANT_PEERS_MAX];
+        } want_peers;
+        struct {
+            enum kith_manifest_kind kind;
+            struct kith_id author;
+            struct kith_bytes manifest; /* of HEAD */
+        } head;                         /* HEAD_WANT, HEAD */
+        struct {
+            struct kith_id object;
+            enum kith_piece piece;
+            uint32_t number;        /* block number; 0 for an index */
+            struct kith_bytes data; /* of BLOCK, 1 to KITH_BLOCK_MAX bytes */
+        } piece;                    /* WANT, BLOCK, NOPE (object only) */
+        struct {
+            char version[32];
+            uint32_t count;
+            uint64_t value[KITH_STATUS_MAX];
+        } status;
+    };
+};
+
+/* 0, or TYPE, RANGE, TRUNCATED, TRAILING, INVALID. `ret` is scratch on error. */
+int kith_msg_decode(struct kith_bytes bytes, struct kith_msg *ret);
+/* Encode any message but BLOCK into `buffer`; an empty range if it does not fit. */
+struct kith_bytes kith_msg_encode(const struct kith_msg *msg, void *buffer, size_t size);
+/* The head of a BLOCK whose data the caller sends as the message's body. */
+struct kith_bytes kith_msg_encode_block_head(const struct kith_msg *msg, void *buffer, size_t size);
+/* True for the classes of messages that carry bulk. */
+bool kith_msg_is_bulk(enum kith_msg_type type);
+/* "HELLO", "PING", ...; "?" for no type. */
+const char *kith_msg_name(uint32_t type);
+
+/* The digest's name of a hotkey. */
+uint64_t kith_digest_prefix(const struct kith_id *hotkey);
+
+#endif
