@@ -56,7 +56,7 @@ static void other_forms_are_invalid(void)
 {
     static const char *const texts[] = {"",        "mlp",     "mlp:,",    "mlp:1,",   "mlp:,1",
                                         "mlp:1,,", "mlp: 1",  "mlp:1 ",   "mlp:-1",   "mlp:+1",
-                                        "MLP:1",   "cnn:8",   "mlp:1;2",  "mlp:0x10", "mlp:1.5",
+                                        "MLP:1",   "cnn:8",   "mlp:1;2",  "mlp:1x10", "mlp:1.5",
                                         "lp:1",    "256,128", " mlp:256", "mlp:8\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct kith_arch arch = {.layers = 77};
