@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "base/rng.h"
 
+enum { KITH_IMAGES_MAX = 1 << 24, KITH_IDX_IMAGES_HEAD = 16, KITH_IDX_LABELS_HEAD = 8 };
+
 struct kith_dataset {
     uint8_t *images; /* [count][inputs], owned */
     uint8_t *labels; /* [count], owned */
@@ -17,9 +19,13 @@ struct kith_dataset {
 
 /* From the bytes of an IDX image file and its label file (not compressed). 0, or TRUNCATED,
  * TRAILING, TYPE (magic), SHAPE (other image size than `inputs`, counts that differ, none at all),
- * RANGE (a label of `classes` or more, or more than 2^24 images), NOMEM. */
+ * RANGE (a label of `classes` or more, or more than KITH_IMAGES_MAX images), NOMEM. */
 int kith_dataset_from_idx(struct kith_bytes images, struct kith_bytes labels, uint32_t inputs,
                           uint32_t classes, struct kith_dataset *ret);
+/* The checks of kith_dataset_from_idx on one file alone, so that a caller can say which of the two
+ * is wrong. `ret_count`: the images or labels in it. */
+int kith_idx_images_check(struct kith_bytes images, uint32_t inputs, uint32_t *ret_count);
+int kith_idx_labels_check(struct kith_bytes labels, uint32_t classes, uint32_t *ret_count);
 /* `count` images of well separated but noisy classes, drawn from the seed: needs no file. 0 or
  * NOMEM. `part` 0, 1, ... gives further draws from the same classes (train, test). */
 int kith_dataset_synthetic(const uint8_t seed[static KITH_SEED_LEN], uint32_t part, uint32_t count,
