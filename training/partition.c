@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "training/elementary.h"
+#include "training/explog.h"
 
 /* What one split works on: the private rows in some order, and room for one entry a node. */
 struct deal {
@@ -144,6 +144,12 @@ static uint32_t rows_of_class(struct deal *deal, uint32_t label)
     return count;
 }
 
+/* Single precision is enough for drawing, and its bits are the same on every machine. */
+static double ln(double x)
+{
+    return (double)kith_log((float)x);
+}
+
 /* A standard normal number (Marsaglia and Bray's polar method). */
 static double draw_normal(struct kith_rng *rng)
 {
@@ -151,13 +157,13 @@ static double draw_normal(struct kith_rng *rng)
         double a = 2 * kith_rng_unit(rng) - 1;
         double b = 2 * kith_rng_unit(rng) - 1;
         double square = a * a + b * b;
-        if (square > 0 && square < 1) return a * sqrt(-2 * kith_ln(square) / square);
+        if (square > 0 && square < 1) return a * sqrt(-2 * ln(square) / square);
     }
 }
 
 static double draw_unit_above_zero(struct kith_rng *rng)
 {
-    return 1 - kith_rng_unit(rng);
+    return 1 - kith_rng_unit(rng); /* at least 2^-53 */
 }
 
 /* The logarithm of a Gamma(alpha, 1) number (Marsaglia and Tsang 2000, with their boost by
@@ -172,8 +178,8 @@ static double draw_gamma_ln(struct kith_rng *rng, double alpha)
         if (base <= 0) continue;
         double v = base * base * base;
         double u = draw_unit_above_zero(rng);
-        if (kith_ln(u) < x * x / 2 + d - d * v + d * kith_ln(v))
-            return kith_ln(d * v) + kith_ln(draw_unit_above_zero(rng)) / alpha;
+        if (ln(u) < x * x / 2 + d - d * v + d * ln(v))
+            return ln(d * v) + ln(draw_unit_above_zero(rng)) / alpha;
     }
 }
 
@@ -187,7 +193,7 @@ static void draw_shares(struct deal *deal, double alpha)
     }
     double sum = 0;
     for (uint32_t i = 0; i < deal->nodes; i++) {
-        deal->shares[i] = kith_exp(deal->shares[i] - largest);
+        deal->shares[i] = (double)kith_exp((float)(deal->shares[i] - largest));
         sum += deal->shares[i];
     }
     for (uint32_t i = 0; i < deal->nodes; i++)

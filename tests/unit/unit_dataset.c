@@ -7,7 +7,7 @@ enum { INPUTS = 6, CLASSES = 3, COUNT = 4 };
 
 static const uint8_t idx_images[KITH_IDX_IMAGES_HEAD + COUNT * INPUTS] = {
     0, 0, 8, 3, 0, 0, 0, COUNT, 0, 0, 0, 2, 0, 0, 0, 3, 11, 12, 13, 14, 15, 16, 21};
-static const uint8_t idx_labels[KITH_IDX_LABELS_HEAD + COUNT] = {0, 0, 8, 1, 0, 0,
+static const uint8_t idx_labels[KITH_IDX_LABELS_HEAD + COUNT] = {0, 0,     8, 1, 0, 0,
                                                                  0, COUNT, 2, 0, 1, 2};
 
 /* The result of reading both files after one byte of one of them was set. */
@@ -32,9 +32,9 @@ static int read_lengths(size_t image_len, size_t label_len)
     memcpy(images, idx_images, sizeof idx_images);
     memcpy(labels, idx_labels, sizeof idx_labels);
     struct kith_dataset dataset;
-    int err = kith_dataset_from_idx((struct kith_bytes){images, image_len},
-                                    (struct kith_bytes){labels, label_len}, INPUTS, CLASSES,
-                                    &dataset);
+    int err =
+        kith_dataset_from_idx((struct kith_bytes){images, image_len},
+                              (struct kith_bytes){labels, label_len}, INPUTS, CLASSES, &dataset);
     if (!err) kith_dataset_release(&dataset);
     return err;
 }

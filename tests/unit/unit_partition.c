@@ -1,9 +1,6 @@
 /* training/partition: who owns which image. */
-#include <math.h>
-
 #include "base/err.h"
 #include "tests/test.h"
-#include "training/elementary.h"
 #include "training/partition.h"
 
 enum { COUNT = 6000, CLASSES = 10, NODES_MAX = 100 };
@@ -17,8 +14,7 @@ static uint32_t public_rows;
 
 static int split(const char *text, uint64_t seed, uint32_t public_count, uint32_t nodes)
 {
-    struct kith_split_config config = {
-        .seed = seed, .public_count = public_count, .nodes = nodes};
+    struct kith_split_config config = {.seed = seed, .public_count = public_count, .nodes = nodes};
     int err = kith_partition_parse(text, &config.partition);
     if (!err) err = kith_split_owners(&config, &train, owners);
     if (err) return err;
@@ -43,18 +39,6 @@ static uint32_t classes_of(uint32_t node)
     for (uint32_t label = 0; label < CLASSES; label++)
         count += histogram[node][label] > 0;
     return count;
-}
-
-static void logarithm_and_exponential_are_accurate(void)
-{
-    for (double x = 1e-300; x < 1e300; x *= 1.37)
-        check(fabs(kith_ln(x) - log(x)) <= 4e-16 * fabs(log(x)));
-    check(kith_ln(1) == 0);
-    for (double x = -700; x < 700; x += 0.37)
-        check(fabs(kith_exp(x) - exp(x)) <= 4e-16 * exp(x));
-    check(kith_exp(0) == 1);
-    check(kith_exp(-1e9) == 0);
-    check(kith_exp(1e9) == HUGE_VAL);
 }
 
 static void text_is_parsed_strictly(void)
@@ -87,7 +71,7 @@ static void classes_are_parsed_strictly(void)
     check_int(kith_classes_parse("10", 10, &set), KITH_ERR_RANGE);
     check_int(kith_classes_parse("0-10", 10, &set), KITH_ERR_RANGE);
     check_int(kith_classes_parse("999999999", 10, &set), KITH_ERR_RANGE);
-    check_int(kith_classes_parse("9999999999", 10, &set), KITH_ERR_INVALID);
+    check_int(kith_classes_parse("9999999999", 10, &set), KITH_ERR_RANGE);
     check_int(kith_classes_parse("0-2,7", 10, &set), 0);
     for (int i = 0; i < 256; i++)
         check_int(set.has[i], i <= 2 || i == 7);
@@ -204,7 +188,6 @@ int main(void)
 {
     uint8_t seed[KITH_SEED_LEN] = {9};
     if (kith_dataset_synthetic(seed, 0, COUNT, 4, CLASSES, &train)) return 1;
-    run(logarithm_and_exponential_are_accurate);
     run(text_is_parsed_strictly);
     run(classes_are_parsed_strictly);
     run(iid_is_equal_and_mixed);
