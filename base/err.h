@@ -28,7 +28,9 @@
     X(TIMEOUT, "timed out")                                                                        \
     X(CLOSED, "closed")                                                                            \
     X(CRYPTO, "cryptographic operation refused")                                                   \
-    X(HASH, "content does not match its hash")
+    X(HASH, "content does not match its hash")                                                     \
+    X(SELF, "has our own hotkey")                                                                  \
+    X(IDENTITY, "has another hotkey than expected")
 
 enum kith_err {
     KITH_ERR_NONE = 0,
