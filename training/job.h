@@ -14,14 +14,13 @@
 #include "training/arch.h"
 #include "training/codec.h"
 #include "training/dataset.h"
+#include "training/distill.h"
+#include "training/mix.h"
 #include "training/model.h"
 
 enum {
-    KITH_PULL_MAX = 16,
-    KITH_TEACHERS_MAX = 12,
     KITH_JOB_LINES_MAX = 128,
-    KITH_PUBLIC_BATCH = 256, /* samples of one public batch, or the whole public set if smaller */
-    KITH_LINE_BATCHES = 10,  /* batches between two lines of the log */
+    KITH_LINE_BATCHES = 10, /* batches between two lines of the log */
 };
 
 /* What all nodes of a swarm learn from; shared, read-only. */
@@ -30,7 +29,7 @@ struct kith_task {
     struct kith_dataset train;
     struct kith_dataset test;
     const uint32_t *public_indices; /* rows of train that are public, without their labels */
-    uint32_t public_count;
+    uint32_t public_count;          /* at most KITH_PUBLIC_MAX */
 };
 
 struct kith_learner_config {
@@ -53,36 +52,24 @@ struct kith_learner_config {
 
 struct kith_learner;
 
-/* NULL if out of memory. Weights are drawn from init_seed. */
+/* NULL if out of memory. Weights and biases of a layer are drawn from init_seed, uniform in
+ * +-1 / sqrt(its inputs). */
 struct kith_learner *kith_learner_new(const struct kith_learner_config *config);
 void kith_learner_free(struct kith_learner *learner);
-/* Resume from what a job's checkpoint gave. 0, or TRUNCATED, TRAILING, VERSION, SWARM, SHAPE
- * (another model), NOT_FINITE, HASH; the learner is unchanged unless 0. `ret_round`: the next
- * round. */
+/* Resume from what a job's checkpoint gave. 0, or TRUNCATED, TRAILING, VERSION (no checkpoint of
+ * this version), SWARM, SHAPE (another model), NOT_FINITE, HASH; the learner is unchanged unless 0.
+ * `ret_round`: the next round. */
 int kith_learner_restore(struct kith_learner *learner, struct kith_bytes checkpoint,
                          uint64_t *ret_round);
 /* The present weights, plain form, [arch.params]; for tests, digests and the simulator. */
 void kith_learner_weights(const struct kith_learner *learner, float *ret);
 
-struct kith_pulled {
-    struct kith_bytes frame; /* as its author published it; untrusted */
-    float weight;            /* w_j of algorithm step 4; 1 for equal weights */
-    int err;                 /* out: 0, or why it was left out of the mean */
-};
-
-struct kith_teacher {
-    struct kith_bytes labels; /* as its author published them; untrusted */
-    uint64_t round;           /* the author's: chooses the public batch */
-    float weight;
-    int err; /* out */
-};
-
 struct kith_job_line {
     uint32_t epoch;
-    uint32_t seen; /* samples of this epoch before this batch */
-    float local_loss;
-    float target_loss;
-    float distillation_loss;
+    uint32_t seen;           /* samples of this epoch before this batch */
+    float local_loss;        /* of this batch before the update */
+    float target_loss;       /* of the mean of the own and the pulled models' probabilities on it */
+    float distillation_loss; /* of the last distillation step of this round; 0: none */
 };
 
 struct kith_job {
@@ -111,7 +98,9 @@ struct kith_job {
     uint32_t test_count;
 };
 
-/* Run the round: decode and check what was pulled, mix, local steps with distillation, encode. */
+/* Run the round: decode and check what was pulled, mix, local steps with distillation, encode.
+ * Local steps that end in a NaN or an infinity are undone: the model is then what the last mix
+ * gave. Lines past KITH_JOB_LINES_MAX are dropped. */
 void kith_job_run(struct kith_job *job);
 /* Floating-point operations that the run will need, from its inputs alone: the simulator's cost. */
 uint64_t kith_job_cost(const struct kith_job *job);

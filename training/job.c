@@ -1,0 +1,305 @@
+#include "training/job.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "training/explog.h"
+#include "training/learner.h"
+
+static bool cancelled(struct kith_job *job)
+{
+    return atomic_load_explicit(&job->cancel, memory_order_relaxed);
+}
+
+/* Steps 2, 4 and 5: mix, then let the momentum follow the movement since the last mix. */
+static void mix(struct kith_job *job)
+{
+    struct kith_learner *learner = job->learner;
+    const struct kith_learner_config *config = &learner->config;
+    size_t params = config->arch.params;
+    kith_model_get_weights(learner->model, learner->plain);
+    uint32_t mixed = kith_mix(learner->plain, params, job->pulled, job->pulled_count,
+                              learner->decoded, learner->sum);
+    if (mixed > 0) kith_model_set_weights(learner->model, learner->plain);
+
+    bool moved = learner->has_mixed && learner->steps > 0;
+    if (config->quasi_global && moved && !job->mix_only) {
+        kith_model_get_momentum(learner->model, learner->sum);
+        kith_mix_momentum(learner->sum, learner->mixed, learner->plain, params, config->momentum,
+                          config->rate * (float)learner->steps);
+        kith_model_set_momentum(learner->model, learner->sum);
+    }
+    memcpy(learner->mixed, learner->plain, params * sizeof *learner->mixed);
+    learner->has_mixed = true;
+    learner->steps = 0;
+}
+
+static void hear_teachers(struct kith_job *job)
+{
+    struct kith_learner *learner = job->learner;
+    kith_assert(job->teacher_count <= KITH_TEACHERS_MAX);
+    kith_pool_clear(&learner->pool);
+    for (uint32_t i = 0; i < job->teacher_count; i++)
+        kith_pool_add(&learner->pool, &learner->config.task->swarm, &job->teachers[i]);
+    struct kith_rng rng;
+    kith_rng_split(&rng, learner->config.seed, "distillation", job->round);
+    kith_pool_end(&learner->pool, &rng);
+    for (uint32_t i = 0; i < learner->pool.count; i++)
+        learner->pool.positions[i] =
+            learner->config.task->public_indices[learner->pool.positions[i]];
+}
+
+static double cross_entropy(float p)
+{
+    return -(double)kith_log(p < FLT_MIN ? FLT_MIN : p);
+}
+
+/* The cross-entropy on the rows of the mean of what the own and the pulled models say. */
+static float target_loss(struct kith_job *job, const struct kith_rows *rows)
+{
+    struct kith_learner *learner = job->learner;
+    uint32_t classes = learner->pool.classes;
+    size_t numbers = (size_t)rows->count * classes;
+    uint32_t models = 1;
+    kith_model_probabilities(learner->model, rows, 1, learner->target);
+    for (uint32_t i = 0; i < job->pulled_count; i++) {
+        if (job->pulled[i].err) continue;
+        int err =
+            kith_frame_decode(job->pulled[i].frame, learner->config.arch.params, learner->decoded);
+        kith_assert(err == 0);
+        kith_model_set_weights(learner->peer, learner->decoded);
+        kith_model_probabilities(learner->peer, rows, 1, learner->probabilities);
+        for (size_t j = 0; j < numbers; j++)
+            learner->target[j] += learner->probabilities[j];
+        models++;
+    }
+    double sum = 0;
+    for (uint32_t i = 0; i < rows->count; i++) {
+        uint8_t label = learner->config.task->train.labels[rows->indices[i]];
+        sum += cross_entropy(learner->target[(size_t)i * classes + label] / (float)models);
+    }
+    return (float)(sum / rows->count);
+}
+
+static uint32_t pulled_well(const struct kith_job *job)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < job->pulled_count; i++)
+        count += job->pulled[i].err == 0;
+    return count;
+}
+
+/* The next rows of the pool, in turns; fewer than a batch at its end. */
+static struct kith_rows next_pool_rows(const struct kith_learner *learner, uint32_t *cursor)
+{
+    const struct kith_pool *pool = &learner->pool;
+    if (*cursor >= pool->count) *cursor = 0;
+    uint32_t left = pool->count - *cursor;
+    uint32_t count = left < learner->config.batch ? left : learner->config.batch;
+    return (struct kith_rows){.images = learner->config.task->train.images,
+                              .indices = count > 0 ? pool->positions + *cursor : NULL,
+                              .count = count};
+}
+
+static struct kith_rows next_own_rows(const struct kith_learner *learner)
+{
+    uint32_t left = learner->config.shard_count - learner->position;
+    return (struct kith_rows){.images = learner->config.task->train.images,
+                              .indices = learner->order + learner->position,
+                              .count = left < learner->config.batch ? left : learner->config.batch};
+}
+
+/* One optimiser step on the next batch; `cursor` walks the pool of soft labels. */
+static void train_batch(struct kith_job *job, uint32_t *cursor, float *distillation_loss)
+{
+    struct kith_learner *learner = job->learner;
+    const struct kith_learner_config *config = &learner->config;
+    struct kith_rows kd_rows = next_pool_rows(learner, cursor);
+    size_t kd_at = (size_t)*cursor * learner->pool.classes;
+    struct kith_step step = {
+        .rows = next_own_rows(learner),
+        .labels = config->task->train.labels,
+        .kd_rows = kd_rows,
+        .kd_targets = kd_rows.count > 0 ? learner->pool.targets + kd_at : NULL,
+        .kd_lambda = config->kd_lambda,
+        .kd_temperature = config->kd_temperature,
+        .rate = config->rate,
+        .momentum = config->momentum,
+        .optim = config->quasi_global ? KITH_OPTIM_QG : KITH_OPTIM_SGD,
+    };
+    bool line = learner->position / config->batch % KITH_LINE_BATCHES == 0 &&
+                job->line_count < KITH_JOB_LINES_MAX;
+    bool heard = line && pulled_well(job) > 0;
+    float target = heard ? target_loss(job, &step.rows) : 0;
+
+    struct kith_step_losses losses;
+    kith_model_step(learner->model, &step, &losses);
+    if (step.kd_rows.count > 0) *distillation_loss = losses.kd;
+    if (line)
+        job->lines[job->line_count++] = (struct kith_job_line){
+            .epoch = learner->epoch,
+            .seen = learner->position,
+            .local_loss = losses.ce,
+            .target_loss = heard ? target : losses.ce,
+            .distillation_loss = *distillation_loss,
+        };
+    *cursor += step.kd_rows.count;
+    learner->position += step.rows.count;
+    learner->steps++;
+}
+
+/* Average cross-entropy and correct count over the whole test set; nothing if cancelled midway. */
+static void test(struct kith_job *job)
+{
+    struct kith_learner *learner = job->learner;
+    const struct kith_dataset *set = &learner->config.task->test;
+    uint32_t classes = set->classes;
+    uint32_t correct = 0;
+    double loss = 0;
+    for (uint32_t done = 0; done < set->count; done += KITH_EVALUATE_ROWS) {
+        if (cancelled(job)) return;
+        uint32_t left = set->count - done;
+        struct kith_rows rows = {.images = set->images,
+                                 .indices = learner->test_order + done,
+                                 .count = left < KITH_EVALUATE_ROWS ? left : KITH_EVALUATE_ROWS};
+        kith_model_probabilities(learner->model, &rows, 1, learner->probabilities);
+        for (uint32_t i = 0; i < rows.count; i++) {
+            const float *p = learner->probabilities + (size_t)i * classes;
+            uint32_t best = 0;
+            for (uint32_t label = 1; label < classes; label++)
+                if (p[label] > p[best]) best = label;
+            uint8_t label = set->labels[done + i];
+            loss += cross_entropy(p[label]);
+            correct += best == label;
+        }
+    }
+    if (set->count == 0) return;
+    job->tested = true;
+    job->test_epoch = learner->epoch;
+    job->test_loss = (float)(loss / set->count);
+    job->test_correct = correct;
+    job->test_count = set->count;
+}
+
+static uint32_t batches_of(uint32_t samples, uint32_t batch)
+{
+    return samples / batch + (samples % batch != 0);
+}
+
+/* H steps. A tiny shard may end several epochs in one round: the last one is tested. Returns
+ * whether any ended. */
+static bool local_steps(struct kith_job *job)
+{
+    struct kith_learner *learner = job->learner;
+    const struct kith_learner_config *config = &learner->config;
+    uint32_t per_epoch = batches_of(config->shard_count, config->batch);
+    uint32_t cursor = 0;
+    float distillation_loss = 0;
+    bool ended = false;
+    for (uint32_t left = config->local_steps; left > 0 && !cancelled(job); left--) {
+        train_batch(job, &cursor, &distillation_loss);
+        if (learner->position < config->shard_count) continue;
+        ended = true;
+        if (left - 1 < per_epoch) test(job);
+        learner->epoch++;
+        learner->position = 0;
+        kith_learner_order(learner);
+    }
+    return ended;
+}
+
+static bool all_finite(const float *x, size_t count)
+{
+    uint32_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bits &= 0x7fffffff;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest < 0x7f800000;
+}
+
+static void undo_divergence(struct kith_learner *learner)
+{
+    size_t params = learner->config.arch.params;
+    kith_model_get_weights(learner->model, learner->plain);
+    kith_model_get_momentum(learner->model, learner->sum);
+    if (all_finite(learner->plain, params) && all_finite(learner->sum, params)) return;
+    memcpy(learner->plain, learner->mixed, params * sizeof *learner->plain);
+    memset(learner->sum, 0, params * sizeof *learner->sum);
+    kith_model_set_weights(learner->model, learner->plain);
+    kith_model_set_momentum(learner->model, learner->sum);
+}
+
+static void publish_frame(struct kith_job *job)
+{
+    struct kith_learner *learner = job->learner;
+    const struct kith_learner_config *config = &learner->config;
+    struct kith_rng rng;
+    kith_rng_split(&rng, config->seed, "rounding", job->round);
+    kith_model_get_weights(learner->model, learner->plain);
+    kith_frame_encode(config->wire, learner->plain, config->arch.params, kith_rng_u64(&rng),
+                      learner->frame);
+    job->frame =
+        (struct kith_bytes){learner->frame, kith_frame_size(config->wire, config->arch.params)};
+}
+
+static void publish_labels(struct kith_job *job)
+{
+    struct kith_learner *learner = job->learner;
+    const struct kith_task *task = learner->config.task;
+    uint32_t batch[KITH_PUBLIC_BATCH];
+    uint32_t count = kith_public_batch(&task->swarm, job->round, task->public_count, batch);
+    for (uint32_t i = 0; i < count; i++)
+        batch[i] = task->public_indices[batch[i]];
+    struct kith_rows rows = {.images = task->train.images, .indices = batch, .count = count};
+    if (count > 0)
+        kith_model_probabilities(learner->model, &rows, learner->config.kd_temperature,
+                                 learner->probabilities);
+    uint32_t classes = task->train.classes;
+    kith_labels_encode(learner->probabilities, count, classes, learner->labels);
+    job->labels = (struct kith_bytes){learner->labels, kith_labels_size(count, classes)};
+}
+
+void kith_job_run(struct kith_job *job)
+{
+    struct kith_learner *learner = job->learner;
+    job->frame = job->labels = job->checkpoint = (struct kith_bytes){NULL, 0};
+    job->line_count = 0;
+    job->tested = false;
+
+    mix(job);
+    bool ended = false;
+    if (!job->mix_only) {
+        hear_teachers(job);
+        ended = local_steps(job);
+        undo_divergence(learner);
+    }
+    publish_frame(job);
+    if (job->want_labels) publish_labels(job);
+    if (job->want_checkpoint || ended)
+        job->checkpoint = kith_learner_checkpoint(learner, job->round + 1);
+}
+
+/* Forward is 2 flops a weight and row, forward and backward and update 6. */
+uint64_t kith_job_cost(const struct kith_job *job)
+{
+    const struct kith_learner *learner = job->learner;
+    const struct kith_learner_config *config = &learner->config;
+    uint64_t params = config->arch.params;
+    uint64_t flops = params * (4 + 10 * (uint64_t)job->pulled_count); /* mix, encode */
+    if (job->want_labels) flops += 2 * params * KITH_PUBLIC_BATCH;
+    if (job->mix_only) return flops;
+
+    uint64_t rows = (uint64_t)config->local_steps * config->batch;
+    flops += 6 * params * rows * (job->teacher_count > 0 ? 2 : 1);
+    if (job->pulled_count > 0)
+        flops += 2 * params * (1 + job->pulled_count) * (rows / KITH_LINE_BATCHES);
+    uint32_t left = config->shard_count - learner->position;
+    if (batches_of(left, config->batch) <= config->local_steps)
+        flops += 2 * params * config->task->test.count;
+    return flops;
+}

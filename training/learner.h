@@ -1,0 +1,41 @@
+/* training/learner.h: what a learner holds between rounds; for learner.c and job.c alone. Pure. */
+#ifndef KITH_TRAINING_LEARNER_H
+#define KITH_TRAINING_LEARNER_H
+
+#include "training/job.h"
+
+enum { KITH_EVALUATE_ROWS = 256 }; /* rows of one forward pass of a test */
+
+struct kith_learner {
+    struct kith_learner_config config;
+    struct kith_model *model;
+    struct kith_model *peer; /* holds one pulled model at a time, for its opinion */
+
+    /* the state that a checkpoint keeps, besides weights and momentum */
+    float *mixed;      /* [params] the weights after the last mix */
+    bool has_mixed;    /* false until the first one */
+    uint32_t steps;    /* local steps since then */
+    uint32_t epoch;    /* of the own shard */
+    uint32_t position; /* samples of it that are done */
+
+    uint32_t *order;      /* [shard_count] rows of the training set, as this epoch takes them */
+    uint32_t *test_order; /* [test.count] 0, 1, 2, ... */
+    struct kith_pool pool;
+
+    /* scratch */
+    float *plain;         /* [params] */
+    float *decoded;       /* [params] */
+    float *sum;           /* [params] */
+    float *probabilities; /* [rows of a pass][classes] */
+    float *target;        /* likewise */
+    uint8_t *frame;
+    uint8_t *labels;
+    uint8_t *checkpoint;
+};
+
+/* The order of the present epoch's samples follows from the seed and the epoch. */
+void kith_learner_order(struct kith_learner *learner);
+/* The checkpoint as of the present state, `round` being the next round. Uses `plain` and `sum`. */
+struct kith_bytes kith_learner_checkpoint(struct kith_learner *learner, uint64_t round);
+
+#endif

@@ -1,0 +1,44 @@
+/* training/mix.h: how pulled models enter the own one, and the momentum that follows from it. Sums
+ * over all parameters are taken in a fixed order, so that they give the same bits everywhere. Pure.
+ */
+#ifndef KITH_TRAINING_MIX_H
+#define KITH_TRAINING_MIX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+enum {
+    KITH_PULL_MAX = 16,
+    KITH_NORM_RATIO_MAX = 10, /* a pulled model's norm over the own one's */
+    KITH_CLIP_FROM = 3,       /* pulled models from which on distances are clipped */
+};
+
+struct kith_pulled {
+    struct kith_bytes frame; /* as its author published it; untrusted */
+    float weight; /* w_j, >= 0; 1 for equal weights; 0: checked and asked for its opinion, not mixed
+                   */
+    int err;      /* out: 0, or why it was left out of the mean */
+    double distance; /* out, without an error: |x_j - x| before the mix */
+};
+
+/* Check each pulled model, then move the own one, `x` [params], towards those that passed:
+ *   x' = x + sum_j w_j (x_j - x) min(1, tau / |x_j - x|) / (1 + sum_j w_j)
+ * with tau = 1.5 times the median distance from KITH_CLIP_FROM models of a weight above 0 on, and
+ * without that bound below. What did not pass is left out, as if never pulled: err is that of
+ * kith_frame_decode, or RANGE for a norm of more than KITH_NORM_RATIO_MAX times the own one. A
+ * model x that is not finite passes nobody. Returns how many were mixed in. `decoded` and `sum` are
+ * scratch of [params]. */
+uint32_t kith_mix(float *x, size_t params, struct kith_pulled *pulled, uint32_t count,
+                  float *decoded, float *sum);
+
+/* Quasi-global momentum (Lin et al. 2021, algorithm 1): the movement from mix to mix, local steps
+ * included: m <- mu m + (1 - mu) (before - x) / length, with length = rate * local steps. */
+void kith_mix_momentum(float *m, const float *before, const float *x, size_t params, float mu,
+                       float length);
+
+/* The Euclidean norm of x - y, or of x with y NULL. */
+double kith_mix_distance(const float *x, const float *y, size_t params);
+
+#endif
