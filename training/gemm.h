@@ -71,17 +71,28 @@ struct kith_gemm_update {
 };
 
 struct kith_gemm {
-    const char *name; /* "exact (avx2)" */
-    bool panels;      /* the layout it wants: panels, else rows */
+    bool panels; /* the layout it wants: panels, else rows */
     void (*forward)(const struct kith_gemm_forward *task, struct kith_part part);
-    /* Prepares backward; all its parts must be over before one of backward begins. */
+    /* Prepares backward, NULL if there is nothing to do; all its parts must be over before one of
+     * backward begins. */
     void (*transpose)(const struct kith_gemm_backward *task, struct kith_part part);
     void (*backward)(const struct kith_gemm_backward *task, struct kith_part part);
     void (*update)(const struct kith_gemm_update *task, struct kith_part part);
 };
 
-/* The best kernels for this CPU. */
-const struct kith_gemm *kith_gemm_exact(void);
+struct kith_range {
+    uint32_t first;
+    uint32_t last;
+};
+
+/* A part's share when `units` are dealt out evenly. */
+static inline struct kith_range kith_part_share(uint32_t units, struct kith_part part)
+{
+    return (struct kith_range){
+        .first = (uint32_t)((uint64_t)units * part.index / part.count),
+        .last = (uint32_t)((uint64_t)units * (part.index + 1) / part.count),
+    };
+}
 
 /* Panels of a row of `columns`. */
 static inline uint32_t kith_panels_of(uint32_t columns)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "training/explog.h"
-#include "training/gemm.h"
+#include "training/kernels.h"
+#include "training/lanes.h"
 
 struct layer {
     struct kith_matrix w, v; /* [in][out] */
@@ -14,12 +14,23 @@ struct layer {
 
 struct kith_model {
     struct kith_arch arch;
-    const struct kith_gemm *gemm;
+    struct kith_kernel_set set;
+    const struct kith_parallel *parallel; /* or NULL */
     uint32_t rows_max;
     struct layer layers[KITH_LAYERS_MAX];
     float *x[KITH_LAYERS_MAX + 1]; /* x[0] the images, x[l + 1] what layer l gives */
     float *d[2];                   /* gradients on two neighbouring x, in turns */
+    float *loss;                   /* of each row */
     float *scratch;                /* as the port wants it */
+};
+
+enum {
+    /* Below this much work a second thread costs more than it saves. */
+    PARALLEL_WORK_MIN = 1 << 19,
+    /* What one element costs in multiply-adds, roughly. */
+    GATHER_WORK = 8,
+    TRANSPOSE_WORK = 4,
+    SOFTMAX_WORK = 128,
 };
 
 static uint32_t padded(uint32_t columns)
@@ -51,7 +62,7 @@ static struct kith_matrix matrix_of(const struct kith_gemm *gemm, float *at, uin
 
 static struct kith_matrix activations(const struct kith_model *model, uint32_t l, uint32_t rows)
 {
-    return matrix_of(model->gemm, model->x[l], rows, model->arch.width[l]);
+    return matrix_of(&model->set.gemm, model->x[l], rows, model->arch.width[l]);
 }
 
 static float *floats_new(size_t count)
@@ -67,9 +78,9 @@ static bool layer_init(struct kith_model *model, uint32_t l)
 {
     struct layer *layer = &model->layers[l];
     uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
-    size_t floats = floats_of(model->gemm, in, out);
-    layer->w = matrix_of(model->gemm, floats_new(floats), in, out);
-    layer->v = matrix_of(model->gemm, floats_new(floats), in, out);
+    size_t floats = floats_of(&model->set.gemm, in, out);
+    layer->w = matrix_of(&model->set.gemm, floats_new(floats), in, out);
+    layer->v = matrix_of(&model->set.gemm, floats_new(floats), in, out);
     layer->bias = floats_new(padded(out));
     layer->bias_v = floats_new(padded(out));
     return layer->w.at && layer->v.at && layer->bias && layer->bias_v;
@@ -81,7 +92,7 @@ static bool work_init(struct kith_model *model)
     bool ok = true;
     size_t d = 0, scratch = 0;
     for (uint32_t l = 0; l <= arch->layers; l++) {
-        size_t floats = floats_of(model->gemm, model->rows_max, arch->width[l]);
+        size_t floats = floats_of(&model->set.gemm, model->rows_max, arch->width[l]);
         model->x[l] = floats_new(floats);
         ok = ok && model->x[l];
         if (l > 0 && floats > d) d = floats;
@@ -93,20 +104,30 @@ static bool work_init(struct kith_model *model)
     model->d[0] = floats_new(d);
     model->d[1] = floats_new(d);
     model->scratch = floats_new(scratch);
-    return ok && model->d[0] && model->d[1] && model->scratch;
+    model->loss = floats_new(model->rows_max);
+    return ok && model->d[0] && model->d[1] && model->scratch && model->loss;
 }
 
-struct kith_model *kith_model_new(const struct kith_arch *arch, enum kith_kernels kernels,
-                                  uint32_t rows_max)
+/* The exact arithmetic needs gradual underflow and rounding to nearest, which a library built for
+ * fast mathematics may have turned off for the whole process. */
+static bool arithmetic_is_default(void)
+{
+    volatile float one = 1.0f, quarter = 0x1p-25f, more = 0x1.8p-24f, tiny = 0x1p-126f;
+    return one + quarter == one && -one - quarter == -one && one + more == 1.0f + 0x1p-23f &&
+           tiny * 0.5f > 0;
+}
+
+struct kith_model *kith_model_new_on(const struct kith_arch *arch,
+                                     const struct kith_kernel_set *set, uint32_t rows_max)
 {
     kith_assert(arch->layers >= 1);
     kith_assert(arch->layers <= KITH_LAYERS_MAX);
     kith_assert(rows_max > 0);
-    (void)kernels;
+    kith_assert(arithmetic_is_default());
     struct kith_model *model = calloc(1, sizeof *model);
     if (!model) return NULL;
     model->arch = *arch;
-    model->gemm = kith_gemm_exact();
+    model->set = *set;
     model->rows_max = rows_max;
     bool ok = true;
     for (uint32_t l = 0; l < arch->layers; l++)
@@ -115,6 +136,26 @@ struct kith_model *kith_model_new(const struct kith_arch *arch, enum kith_kernel
     if (ok) return model;
     kith_model_free(model);
     return NULL;
+}
+
+static struct kith_kernel_set set_of(enum kith_kernels kernels)
+{
+    if (kernels == KITH_KERNELS_BLAS) return kith_blas_set();
+    const struct kith_kernel_set *paths[KITH_PATHS_MAX];
+    (void)kith_exact_paths(paths);
+    return *paths[0];
+}
+
+struct kith_model *kith_model_new(const struct kith_arch *arch, enum kith_kernels kernels,
+                                  uint32_t rows_max)
+{
+    struct kith_kernel_set set = set_of(kernels);
+    return kith_model_new_on(arch, &set, rows_max);
+}
+
+void kith_model_set_parallel(struct kith_model *model, const struct kith_parallel *parallel)
+{
+    model->parallel = parallel;
 }
 
 void kith_model_free(struct kith_model *model)
@@ -131,25 +172,59 @@ void kith_model_free(struct kith_model *model)
     free(model->d[0]);
     free(model->d[1]);
     free(model->scratch);
+    free(model->loss);
     free(model);
+}
+
+/* to[j][i] = from[i][j], for `rows` rows and `columns` columns. */
+static void turn(const float *from, size_t from_row, uint32_t rows, uint32_t columns, float *to,
+                 size_t to_row)
+{
+    uint32_t i = 0;
+    for (; columns == KITH_PANEL && i + 4 <= rows; i += 4)
+        for (uint32_t j = 0; j < KITH_PANEL; j += 4)
+            transpose_four(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
+    for (; i < rows; i++)
+        for (uint32_t j = 0; j < columns; j++)
+            to[j * to_row + i] = from[i * from_row + j];
+}
+
+static void turn_back(const float *from, size_t from_row, uint32_t rows, uint32_t columns,
+                      float *to, size_t to_row)
+{
+    uint32_t i = 0;
+    for (; columns == KITH_PANEL && i + 4 <= rows; i += 4)
+        for (uint32_t j = 0; j < KITH_PANEL; j += 4)
+            transpose_four(from + j * from_row + i, from_row, to + i * to_row + j, to_row);
+    for (; i < rows; i++)
+        for (uint32_t j = 0; j < columns; j++)
+            to[i * to_row + j] = from[j * from_row + i];
+}
+
+static uint32_t columns_of(const struct kith_matrix *m, uint32_t first)
+{
+    uint32_t left = m->columns - first;
+    return left < KITH_PANEL ? left : KITH_PANEL;
 }
 
 /* Plain [out][in] then [out], into or out of one layer's matrix and vector; returns what follows.
  */
 static const float *layer_set(const struct kith_matrix *m, float *bias, const float *plain)
 {
-    for (uint32_t n = 0; n < m->columns; n++)
-        for (uint32_t k = 0; k < m->rows; k++)
-            *kith_matrix_at(m, k, n) = *plain++;
+    for (uint32_t n = 0; n < m->columns; n += KITH_PANEL)
+        turn_back(plain + (size_t)n * m->rows, m->rows, m->rows, columns_of(m, n),
+                  kith_matrix_at(m, 0, n), m->row_stride);
+    plain += (size_t)m->columns * m->rows;
     memcpy(bias, plain, m->columns * sizeof *bias);
     return plain + m->columns;
 }
 
 static float *layer_get(const struct kith_matrix *m, const float *bias, float *ret_plain)
 {
-    for (uint32_t n = 0; n < m->columns; n++)
-        for (uint32_t k = 0; k < m->rows; k++)
-            *ret_plain++ = *kith_matrix_at(m, k, n);
+    for (uint32_t n = 0; n < m->columns; n += KITH_PANEL)
+        turn(kith_matrix_at(m, 0, n), m->row_stride, m->rows, columns_of(m, n),
+             ret_plain + (size_t)n * m->rows, m->rows);
+    ret_plain += (size_t)m->columns * m->rows;
     memcpy(ret_plain, bias, m->columns * sizeof *bias);
     return ret_plain + m->columns;
 }
@@ -178,17 +253,52 @@ void kith_model_get_momentum(const struct kith_model *model, float *ret_plain)
         ret_plain = layer_get(&model->layers[l].v, model->layers[l].bias_v, ret_plain);
 }
 
-/* Images to rows [first, first + rows->count) of x[0]. */
-static void gather(const struct kith_rows *rows, uint32_t first, const struct kith_matrix *x)
-{
-    for (uint32_t r = 0; r < rows->count; r++) {
-        const uint8_t *image = rows->images + (size_t)rows->indices[r] * x->columns;
-        for (uint32_t k = 0; k < x->columns; k++)
-            *kith_matrix_at(x, first + r, k) = (float)image[k] / 255.0f;
+/* One kernel and its task, for whoever runs the parts. */
+struct call {
+    const struct kith_kernel_set *set;
+    const void *task;
+};
+
+#define CALL(name, member)                                                                         \
+    static void name##_part(void *arg, struct kith_part part)                                      \
+    {                                                                                              \
+        const struct call *call = arg;                                                             \
+        call->set->member.name(call->task, part);                                                  \
     }
+CALL(gather, rowwise)
+CALL(cross_entropy, rowwise)
+CALL(distillation, rowwise)
+CALL(probabilities, rowwise)
+CALL(forward, gemm)
+CALL(transpose, gemm)
+CALL(backward, gemm)
+CALL(update, gemm)
+#undef CALL
+
+/* Run a kernel, in parts if that pays: `work` is about how many multiply-adds it is. */
+static void run(const struct kith_model *model, void (*kernel)(void *arg, struct kith_part part),
+                const void *task, uint64_t work)
+{
+    struct call call = {.set = &model->set, .task = task};
+    if (!model->parallel || work < PARALLEL_WORK_MIN) {
+        kernel(&call, (struct kith_part){.index = 0, .count = 1});
+        return;
+    }
+    model->parallel->run(model->parallel->self, kernel, &call);
 }
 
-static const struct kith_part whole = {.index = 0, .count = 1};
+static uint64_t product_work(const struct kith_matrix *w, uint32_t rows)
+{
+    return (uint64_t)w->rows * w->columns * rows;
+}
+
+/* Images to rows [first, first + rows->count) of x[0]. */
+static void gather(const struct kith_model *model, const struct kith_rows *rows, uint32_t first,
+                   const struct kith_matrix *x)
+{
+    struct kith_gather task = {.rows = *rows, .first = first, .x = *x};
+    run(model, gather_part, &task, (uint64_t)rows->count * x->columns * GATHER_WORK);
+}
 
 static void forward(struct kith_model *model, uint32_t rows)
 {
@@ -200,7 +310,7 @@ static void forward(struct kith_model *model, uint32_t rows)
             .relu = l + 1 < model->arch.layers,
             .y = activations(model, l + 1, rows),
         };
-        model->gemm->forward(&task, whole);
+        run(model, forward_part, &task, product_work(&task.w, rows));
     }
 }
 
@@ -220,7 +330,7 @@ static void update(struct kith_model *model, uint32_t l, const struct kith_matri
         .momentum = step->momentum,
         .quasi_global = step->optim == KITH_OPTIM_QG,
     };
-    model->gemm->update(&task, whole);
+    run(model, update_part, &task, product_work(&task.w, dy->rows));
 }
 
 /* From the gradient on the logits, in d[0], to the updated weights. */
@@ -228,87 +338,79 @@ static void backward(struct kith_model *model, uint32_t rows, const struct kith_
 {
     uint32_t top = model->arch.layers - 1;
     struct kith_matrix dy =
-        matrix_of(model->gemm, model->d[0], rows, model->arch.width[model->arch.layers]);
+        matrix_of(&model->set.gemm, model->d[0], rows, model->arch.width[model->arch.layers]);
     for (uint32_t l = top; l > 0; l--) {
         struct kith_gemm_backward task = {
             .dy = dy,
             .w = model->layers[l].w,
             .transposed = model->scratch,
             .x = activations(model, l, rows),
-            .dx = matrix_of(model->gemm, model->d[(top - l + 1) % 2], rows, model->arch.width[l]),
+            .dx = matrix_of(&model->set.gemm, model->d[(top - l + 1) % 2], rows,
+                            model->arch.width[l]),
         };
-        if (model->gemm->transpose) model->gemm->transpose(&task, whole);
-        model->gemm->backward(&task, whole);
+        if (model->set.gemm.transpose)
+            run(model, transpose_part, &task, product_work(&task.w, TRANSPOSE_WORK));
+        run(model, backward_part, &task, product_work(&task.w, rows));
         update(model, l, &dy, step);
         dy = task.dx;
     }
     update(model, 0, &dy, step);
 }
 
-/* p = softmax(z / temperature) of one row; returns ln sum exp(z / temperature). */
-static float softmax(const struct kith_matrix *z, uint32_t row, float temperature,
-                     float p[static KITH_CLASSES_MAX])
+static uint64_t softmax_work(const struct kith_softmax *task)
 {
-    float scale = 1.0f / temperature, max = -3.4e38f, sum = 0;
-    for (uint32_t c = 0; c < z->columns; c++) {
-        p[c] = *kith_matrix_at(z, row, c) * scale;
-        if (p[c] > max) max = p[c];
-    }
-    for (uint32_t c = 0; c < z->columns; c++) {
-        p[c] = kith_exp(p[c] - max);
-        sum += p[c];
-    }
-    float inverse = 1.0f / sum;
-    for (uint32_t c = 0; c < z->columns; c++)
-        p[c] *= inverse;
-    return max + kith_log(sum);
+    return (uint64_t)(task->last - task->first) * task->z.columns * SOFTMAX_WORK;
 }
 
-/* The loss of one row against its label, and the gradient on its logits. */
-static float row_ce(const struct kith_matrix *z, const struct kith_matrix *d, uint32_t row,
-                    uint8_t label, float scale)
+static double sum_of(const float *x, uint32_t count)
 {
-    float p[KITH_CLASSES_MAX];
-    float log_sum = softmax(z, row, 1.0f, p);
-    for (uint32_t c = 0; c < z->columns; c++)
-        *kith_matrix_at(d, row, c) = (p[c] - (c == label ? 1.0f : 0.0f)) * scale;
-    return log_sum - *kith_matrix_at(z, row, label);
+    double sum = 0;
+    for (uint32_t i = 0; i < count; i++)
+        sum += (double)x[i];
+    return sum;
 }
 
-/* KL(target || softmax(z / T)) of one row, and the gradient on its logits. */
-static float row_kd(const struct kith_matrix *z, const struct kith_matrix *d, uint32_t row,
-                    const float *target, float temperature, float scale)
+static float cross_entropy(const struct kith_model *model, const struct kith_step *step,
+                           struct kith_softmax *task)
 {
-    float p[KITH_CLASSES_MAX], kl = 0;
-    float log_sum = softmax(z, row, temperature, p);
-    for (uint32_t c = 0; c < z->columns; c++) {
-        float log_p = *kith_matrix_at(z, row, c) * (1.0f / temperature) - log_sum;
-        if (target[c] > 0) kl += target[c] * (kith_log(target[c]) - log_p);
-        *kith_matrix_at(d, row, c) = (p[c] - target[c]) * scale;
-    }
-    return kl;
+    uint32_t count = step->rows.count;
+    if (count == 0) return 0;
+    task->first = 0;
+    task->last = count;
+    task->inverse_temperature = 1.0f;
+    task->scale = 1.0f / (float)count;
+    task->labels = step->labels;
+    task->indices = step->rows.indices;
+    run(model, cross_entropy_part, task, softmax_work(task));
+    return (float)(sum_of(task->loss, count) / count);
+}
+
+static float distillation(const struct kith_model *model, const struct kith_step *step,
+                          struct kith_softmax *task)
+{
+    uint32_t count = step->kd_rows.count;
+    if (count == 0) return 0;
+    task->first = step->rows.count;
+    task->last = step->rows.count + count;
+    task->inverse_temperature = 1.0f / step->kd_temperature;
+    task->scale = step->kd_lambda * step->kd_temperature / (float)count;
+    task->targets = step->kd_targets;
+    run(model, distillation_part, task, softmax_work(task));
+    return (float)(sum_of(task->loss + task->first, count) / count);
 }
 
 /* Losses of all rows, and the gradient on the logits into d[0]. */
 static struct kith_step_losses losses(struct kith_model *model, const struct kith_step *step)
 {
-    uint32_t ce_rows = step->rows.count, kd_rows = step->kd_rows.count;
-    struct kith_matrix z = activations(model, model->arch.layers, ce_rows + kd_rows);
-    struct kith_matrix d = z;
-    d.at = model->d[0];
-    double ce = 0, kd = 0;
-    for (uint32_t r = 0; r < ce_rows; r++) {
-        uint8_t label = step->labels[step->rows.indices[r]];
-        ce += (double)row_ce(&z, &d, r, label, 1.0f / (float)ce_rows);
-    }
-    float scale = step->kd_lambda * step->kd_temperature / (float)kd_rows;
-    for (uint32_t r = 0; r < kd_rows; r++)
-        kd += (double)row_kd(&z, &d, ce_rows + r, step->kd_targets + (size_t)r * z.columns,
-                             step->kd_temperature, scale);
-    return (struct kith_step_losses){
-        .ce = ce_rows ? (float)(ce / ce_rows) : 0,
-        .kd = kd_rows ? (float)(kd / kd_rows) : 0,
+    struct kith_softmax task = {
+        .z = activations(model, model->arch.layers, step->rows.count + step->kd_rows.count),
+        .loss = model->loss,
     };
+    task.d = task.z;
+    task.d.at = model->d[0];
+    struct kith_step_losses ret = {.ce = cross_entropy(model, step, &task)};
+    ret.kd = distillation(model, step, &task);
+    return ret;
 }
 
 void kith_model_step(struct kith_model *model, const struct kith_step *step,
@@ -318,8 +420,8 @@ void kith_model_step(struct kith_model *model, const struct kith_step *step,
     kith_assert(rows > 0);
     kith_assert(rows <= model->rows_max);
     struct kith_matrix x = activations(model, 0, rows);
-    gather(&step->rows, 0, &x);
-    gather(&step->kd_rows, step->rows.count, &x);
+    gather(model, &step->rows, 0, &x);
+    gather(model, &step->kd_rows, step->rows.count, &x);
     forward(model, rows);
     *ret = losses(model, step);
     backward(model, rows, step);
@@ -331,17 +433,19 @@ void kith_model_probabilities(struct kith_model *model, const struct kith_rows *
     kith_assert(rows->count > 0);
     kith_assert(rows->count <= model->rows_max);
     struct kith_matrix x = activations(model, 0, rows->count);
-    gather(rows, 0, &x);
+    gather(model, rows, 0, &x);
     forward(model, rows->count);
-    struct kith_matrix z = activations(model, model->arch.layers, rows->count);
-    for (uint32_t r = 0; r < rows->count; r++) {
-        float p[KITH_CLASSES_MAX];
-        (void)softmax(&z, r, temperature, p);
-        memcpy(ret + (size_t)r * z.columns, p, z.columns * sizeof *p);
-    }
+    struct kith_softmax task = {
+        .z = activations(model, model->arch.layers, rows->count),
+        .first = 0,
+        .last = rows->count,
+        .inverse_temperature = 1.0f / temperature,
+        .probabilities = ret,
+    };
+    run(model, probabilities_part, &task, softmax_work(&task));
 }
 
 const char *kith_kernels_name(enum kith_kernels kernels)
 {
-    return kernels == KITH_KERNELS_EXACT ? kith_gemm_exact()->name : "blas";
+    return set_of(kernels).name;
 }
