@@ -20,6 +20,9 @@ enum {
     KITH_CLASS_LEN = 8,       /* an architecture's class id */
     KITH_RECORD_LIFETIME_MAX_S = 900,
     KITH_RECORD_FUTURE_MAX_S = 120,
+    KITH_RECORD_DEPTH_MAX = 32,
+    KITH_MANIFEST_WIRE_MAX = 2,
+    KITH_OBJECT_MAX = 1 << 30, /* bytes of a published object */
 };
 
 enum kith_peer_flag {
@@ -38,7 +41,7 @@ struct kith_peer_record {
     uint8_t flags;          /* enum kith_peer_flag */
     uint8_t version_min;    /* protocol versions spoken */
     uint8_t version_max;
-    uint8_t depth; /* of the DHT directory at which it announces */
+    uint8_t depth; /* of the DHT directory at which it announces, <= KITH_RECORD_DEPTH_MAX */
     uint8_t state; /* enum kith_peer_state */
     uint8_t share; /* bit 0: serves weights, bit 1: serves labels */
     uint32_t round;
@@ -61,8 +64,9 @@ struct kith_manifest {
     struct kith_id object; /* hash of the list of its chunks' hashes */
 };
 
-/* Sign and encode; never fails for a record that kith itself built (asserted). `buffer` must stay
- * alive: the result points into it. `swarm` is part of what is signed. */
+/* Sign and encode; the author must be the key pair's hotkey and every field such that _open takes
+ * it (asserted). `buffer` must stay alive: the result points into it. `swarm` is part of what is
+ * signed. */
 struct kith_bytes kith_record_seal(const struct kith_peer_record *record,
                                    const struct kith_id *swarm, const struct kith_keypair *keypair,
                                    const struct kith_scheme *scheme,
