@@ -11,7 +11,7 @@ enum { MAGIC_IMAGES = 0x0803, MAGIC_LABELS = 0x0801 };
 
 /* Of a synthetic image, in 1/256: pixels of its own class, of some other class; the rest is noise
  * with the same share of dark pixels. */
-enum { OWN_SHARE = 90, OTHER_SHARE = 50, DARK_SHARE = 160 };
+enum { OWN_SHARE = 120, OTHER_SHARE = 40, DARK_SHARE = 160 };
 
 static uint32_t read_big(struct kith_reader *reader)
 {
