@@ -24,7 +24,7 @@ void kith_config_default(struct kith_config *ret)
     ret->teacher_count = 2;
     ret->peers_max = 1024;
     ret->links_max = 64;
-    ret->links_wanted = 16;
+    ret->links_wanted = 12;
 }
 
 static bool learner_is_complete(const struct kith_learner_config *learner)

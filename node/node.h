@@ -8,11 +8,9 @@
 
 #include "base/outbox.h"
 #include "base/rng.h"
+#include "base/turn.h"
 #include "node/config.h"
 #include "node/event.h"
-#include "node/stats.h"
-
-#define KITH_NEVER UINT64_MAX
 
 struct kith_node;
 
@@ -41,6 +39,8 @@ uint64_t kith_node_deadline_us(const struct kith_node *node);
 const struct kith_stats *kith_node_stats(const struct kith_node *node);
 /* The hotkeys of all live remote peers, at most `max`; returns how many there are (nP). */
 uint32_t kith_node_peers(const struct kith_node *node, struct kith_id *ret, uint32_t max);
+/* Why the node refused to start (a stored checkpoint it cannot use), else 0. */
+int kith_node_error(const struct kith_node *node);
 /* The learner, while no job is lent out, else NULL. For digests and final tests. */
 struct kith_learner *kith_node_learner(const struct kith_node *node);
 

@@ -25,7 +25,7 @@ enum kith_msg_type {
     KITH_MSG_BLOCK = 10,       /* the piece */
     KITH_MSG_NOPE = 11,        /* I do not hold that object */
     KITH_MSG_STATUS_WANT = 12, /* send me your counters */
-    KITH_MSG_STATUS = 13,      /* the counters, in the order of node/stats.h */
+    KITH_MSG_STATUS = 13,      /* the counters, in the order of base/stats.h */
 };
 
 enum {

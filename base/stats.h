@@ -1,6 +1,6 @@
-/* node/stats.h: what a node counts. Counters only grow; gauges are set. Pure. */
-#ifndef KITH_NODE_STATS_H
-#define KITH_NODE_STATS_H
+/* base/stats.h: what a node counts. Counters only grow; gauges are set. Pure. */
+#ifndef KITH_BASE_STATS_H
+#define KITH_BASE_STATS_H
 
 #include <stdint.h>
 
@@ -8,6 +8,7 @@
 #define KITH_STATS_MAP(X)                                                                          \
     X(round, "rounds finished")                                                                    \
     X(peers, "live remote peers now")                                                              \
+    X(models, "models serving now, our own included")                                              \
     X(links, "links now")                                                                          \
     X(messages_in, "messages received")                                                            \
     X(messages_out, "messages sent")                                                               \

@@ -1,0 +1,342 @@
+/* Rounds: whom to learn from, when to compute, what to publish. Each node keeps its own clock;
+ * nobody waits for anybody longer than a pull may take. */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "node/inside.h"
+
+int kith_rounds_init(struct kith_rounds *rounds, const struct kith_config *config)
+{
+    memset(rounds, 0, sizeof *rounds);
+    if (config->observer) return 0;
+    rounds->learner = kith_learner_new(&config->learner);
+    return rounds->learner ? 0 : KITH_ERR_NOMEM;
+}
+
+void kith_rounds_release(struct kith_rounds *rounds)
+{
+    kith_learner_free(rounds->learner);
+}
+
+int kith_rounds_start(struct kith_node *node, struct kith_bytes checkpoint,
+                      const struct kith_turn *turn)
+{
+    struct kith_rounds *rounds = &node->rounds;
+    if (!rounds->learner) return 0;
+    if (checkpoint.len > 0) {
+        int err = kith_learner_restore(rounds->learner, checkpoint, &rounds->round);
+        if (err) return err;
+        node->stats.round = rounds->round;
+        kith_node_say(node, turn, KITH_LEVEL_INFO, "resumed from the checkpoint of round %llu",
+                      (unsigned long long)rounds->round);
+    }
+    rounds->phase = KITH_PHASE_IDLE;
+    rounds->next_us = turn->now_us;
+    return 0;
+}
+
+/* Peers that publish what `want` names; `other_class` chooses those whose weights cannot be mixed.
+ */
+struct candidates {
+    uint8_t want; /* enum kith_share */
+    bool same_class;
+    bool other_class;
+};
+
+static bool is_candidate(const struct kith_node *node, const struct kith_peer *peer,
+                         const struct candidates *wanted, const struct kith_turn *turn)
+{
+    if (!kith_peer_is_live(peer, turn->wall_ms) || !(peer->record.share & wanted->want))
+        return false;
+    if (peer->avoid_until_us > turn->now_us || peer->banned_until_us > turn->now_us) return false;
+    const uint8_t *own = node->config.learner.arch.class_id;
+    bool same = memcmp(peer->record.class_id, own, KITH_CLASS_LEN) == 0;
+    return same ? wanted->same_class : wanted->other_class;
+}
+
+/* Up to `max` different candidates, every one equally likely (reservoir sampling). */
+static uint32_t draw(struct kith_node *node, const struct candidates *wanted, uint32_t max,
+                     struct kith_peer **ret, const struct kith_turn *turn)
+{
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < node->overlay.peers.count; i++) {
+        struct kith_peer *peer = kith_peers_nth(&node->overlay.peers, i);
+        if (!is_candidate(node, peer, wanted, turn)) continue;
+        uint32_t place = seen < max ? seen : kith_rng_below(turn->rng, seen + 1);
+        if (place < max) ret[place] = peer;
+        seen++;
+    }
+    return seen < max ? seen : max;
+}
+
+static void pull_weights(struct kith_node *node, const struct kith_turn *turn)
+{
+    struct kith_peer *drawn[KITH_PULL_MAX];
+    struct candidates wanted = {.want = KITH_SHARE_WEIGHTS, .same_class = true};
+    struct kith_pull_terms terms = {.kind = KITH_MANIFEST_WEIGHTS};
+    memcpy(terms.class_id, node->config.learner.arch.class_id, KITH_CLASS_LEN);
+    for (uint32_t wire = 0; wire < KITH_WIRES; wire++) {
+        uint64_t len = kith_frame_size((enum kith_wire)wire, node->config.learner.arch.params);
+        terms.length_of_wire[wire] = len;
+        if (len > terms.length_max) terms.length_max = len;
+    }
+    uint32_t count = draw(node, &wanted, node->config.pull_count, drawn, turn);
+    for (uint32_t i = 0; i < count; i++)
+        kith_pulls_start(&node->overlay.pulls, drawn[i], &terms, turn);
+}
+
+/* Peers of other architectures first: only their labels can be learned from. */
+static void pull_labels(struct kith_node *node, const struct kith_turn *turn)
+{
+    struct kith_peer *drawn[KITH_TEACHERS_MAX];
+    struct candidates others = {.want = KITH_SHARE_LABELS, .other_class = true};
+    struct candidates likes = {.want = KITH_SHARE_LABELS, .same_class = true};
+    struct kith_pull_terms terms = {.kind = KITH_MANIFEST_LABELS, .any_class = true};
+    uint32_t max = node->config.teacher_count;
+    terms.length_max = node->overlay.config.small_len;
+    uint32_t count = draw(node, &others, max, drawn, turn);
+    count += draw(node, &likes, max - count, drawn + count, turn);
+    for (uint32_t i = 0; i < count; i++)
+        kith_pulls_start(&node->overlay.pulls, drawn[i], &terms, turn);
+}
+
+static void begin_round(struct kith_node *node, const struct kith_turn *turn)
+{
+    node->rounds.begun_us = turn->now_us;
+    node->rounds.phase = KITH_PHASE_PULLING;
+    if (!node->config.peers) return;
+    if (node->config.share & KITH_SHARE_WEIGHTS) pull_weights(node, turn);
+    if (node->config.share & KITH_SHARE_LABELS) pull_labels(node, turn);
+}
+
+static void clear_job(struct kith_node *node)
+{
+    struct kith_job *job = &node->rounds.job;
+    memset(job, 0, sizeof *job);
+    job->learner = node->rounds.learner;
+    job->round = node->rounds.round;
+    atomic_store(&job->cancel, false);
+}
+
+static void add_pulled(struct kith_rounds *rounds, struct kith_pull *pull)
+{
+    struct kith_job *job = &rounds->job;
+    struct kith_bytes bytes = {pull->object->bytes, (size_t)pull->object->len};
+    bool weights = pull->terms.kind == KITH_MANIFEST_WEIGHTS;
+    if (weights && job->pulled_count < KITH_PULL_MAX)
+        job->pulled[job->pulled_count++] = (struct kith_pulled){.frame = bytes, .weight = 1.0f};
+    if (!weights && job->teacher_count < KITH_TEACHERS_MAX)
+        job->teachers[job->teacher_count++] =
+            (struct kith_teacher){.labels = bytes, .round = pull->manifest.round, .weight = 1.0f};
+}
+
+/* Take what came; others may fetch it from us too. */
+static void collect(struct kith_node *node)
+{
+    struct kith_rounds *rounds = &node->rounds;
+    struct kith_pull *pull;
+    rounds->source_count = 0;
+    while ((pull = kith_pulls_next_ended(&node->overlay.pulls)) != NULL) {
+        if (pull->err) {
+            kith_pulls_free(pull);
+            continue;
+        }
+        pull->phase = KITH_PULL_TAKEN;
+        rounds->source[rounds->source_count++] = pull;
+        kith_serve_publish(&node->overlay.serve, &pull->manifest,
+                           (struct kith_bytes){pull->sealed, pull->sealed_len});
+        add_pulled(rounds, pull);
+    }
+}
+
+static void drop_ended(struct kith_node *node)
+{
+    struct kith_pull *pull;
+    while ((pull = kith_pulls_next_ended(&node->overlay.pulls)) != NULL)
+        kith_pulls_free(pull);
+}
+
+static void lend(struct kith_node *node, const struct kith_turn *turn)
+{
+    struct kith_effect effect = {
+        .kind = KITH_EFFECT_COMPUTE,
+        .compute = {.job = &node->rounds.job},
+    };
+    bool sent = kith_outbox_add(turn->out, &effect);
+    kith_assert(sent); /* the outbox is sized for it */
+}
+
+static void compute(struct kith_node *node, const struct kith_turn *turn)
+{
+    clear_job(node);
+    collect(node);
+    node->rounds.job.want_labels = node->config.peers && (node->config.share & KITH_SHARE_LABELS);
+    node->rounds.phase = KITH_PHASE_COMPUTING;
+    lend(node, turn);
+}
+
+static void save(struct kith_node *node, const struct kith_turn *turn)
+{
+    drop_ended(node);
+    clear_job(node);
+    node->rounds.source_count = 0;
+    node->rounds.job.mix_only = true;
+    node->rounds.job.want_checkpoint = true;
+    node->rounds.phase = KITH_PHASE_SAVING;
+    lend(node, turn);
+}
+
+void kith_rounds_advance(struct kith_node *node, const struct kith_turn *turn)
+{
+    struct kith_rounds *rounds = &node->rounds;
+    if (rounds->phase == KITH_PHASE_IDLE && turn->now_us >= rounds->next_us)
+        begin_round(node, turn);
+    bool pulled =
+        rounds->phase == KITH_PHASE_PULLING && kith_pulls_under_way(&node->overlay.pulls) == 0;
+    if (pulled) compute(node, turn);
+}
+
+static void report_lines(struct kith_node *node, const struct kith_turn *turn)
+{
+    const struct kith_job *job = &node->rounds.job;
+    for (uint32_t i = 0; i < job->line_count; i++) {
+        const struct kith_job_line *line = &job->lines[i];
+        struct kith_report report = {
+            .kind = KITH_REPORT_TRAIN,
+            .train = {.epoch = line->epoch,
+                      .seen = line->seen,
+                      .samples = node->config.learner.shard_count,
+                      .local_loss = line->local_loss,
+                      .target_loss = line->target_loss,
+                      .distillation_loss = line->distillation_loss,
+                      .peers = (uint32_t)node->stats.peers,
+                      .models = (uint32_t)node->stats.models,
+                      .round = (uint32_t)job->round},
+        };
+        kith_node_report(turn, &report);
+    }
+    if (!job->tested) return;
+    struct kith_report report = {
+        .kind = KITH_REPORT_TEST,
+        .test = {.epoch = job->test_epoch,
+                 .loss = job->test_loss,
+                 .correct = job->test_correct,
+                 .samples = job->test_count,
+                 .round = (uint32_t)job->round},
+    };
+    kith_node_report(turn, &report);
+}
+
+static void count_one(struct kith_stats *stats, int err, uint64_t *good)
+{
+    if (err == 0)
+        (*good)++;
+    else if (err == KITH_ERR_NOT_FINITE)
+        stats->drop_not_finite++;
+    else
+        stats->drop_shape++;
+}
+
+static void count_sources(struct kith_node *node)
+{
+    const struct kith_job *job = &node->rounds.job;
+    for (uint32_t i = 0; i < job->pulled_count; i++)
+        count_one(&node->stats, job->pulled[i].err, &node->stats.mixed);
+    for (uint32_t i = 0; i < job->teacher_count; i++)
+        count_one(&node->stats, job->teachers[i].err, &node->stats.taught);
+}
+
+static void free_sources(struct kith_rounds *rounds)
+{
+    for (uint32_t i = 0; i < rounds->source_count; i++)
+        kith_pulls_free(rounds->source[i]);
+    rounds->source_count = 0;
+}
+
+static void publish(struct kith_node *node, const struct kith_turn *turn)
+{
+    const struct kith_job *job = &node->rounds.job;
+    uint8_t wire = (uint8_t)node->config.learner.wire;
+    if (!node->config.peers) return;
+    if ((node->config.share & KITH_SHARE_WEIGHTS) && job->frame.len > 0)
+        kith_overlay_publish(&node->overlay, KITH_MANIFEST_WEIGHTS, job->round, wire, job->frame,
+                             turn);
+    if ((node->config.share & KITH_SHARE_LABELS) && job->labels.len > 0)
+        kith_overlay_publish(&node->overlay, KITH_MANIFEST_LABELS, job->round, 0, job->labels,
+                             turn);
+    node->overlay.own.round = (uint32_t)(job->round + 1);
+    node->overlay.own.state = KITH_PEER_TRAINING;
+}
+
+static bool is_last(const struct kith_node *node)
+{
+    const struct kith_config *config = &node->config;
+    const struct kith_job *job = &node->rounds.job;
+    if (config->rounds_max && job->round + 1 >= config->rounds_max) return true;
+    return config->epochs_max && job->tested && job->test_epoch + 1 >= config->epochs_max;
+}
+
+static void finish_round(struct kith_node *node, const struct kith_turn *turn)
+{
+    struct kith_rounds *rounds = &node->rounds;
+    publish(node, turn);
+    bool last = is_last(node);
+    rounds->round++;
+    node->stats.round = rounds->round;
+    rounds->phase = last ? KITH_PHASE_DONE : KITH_PHASE_IDLE;
+    rounds->next_us = rounds->begun_us + node->config.round_min_us;
+    if (last) node->overlay.own.state = KITH_PEER_DONE;
+    if (last && !node->config.stay) kith_node_stop(node, turn);
+}
+
+void kith_rounds_on_computed(struct kith_node *node, const struct kith_turn *turn)
+{
+    struct kith_rounds *rounds = &node->rounds;
+    kith_assert(rounds->phase == KITH_PHASE_COMPUTING || rounds->phase == KITH_PHASE_SAVING);
+    bool saving = rounds->phase == KITH_PHASE_SAVING;
+    if (!saving) {
+        report_lines(node, turn);
+        count_sources(node);
+    }
+    free_sources(rounds);
+    if (rounds->job.checkpoint.len > 0)
+        kith_node_store(node, KITH_STORE_CHECKPOINT, rounds->job.checkpoint, turn);
+    if (saving) {
+        rounds->phase = KITH_PHASE_SAVED;
+        return;
+    }
+    if (node->stopping) {
+        rounds->round++;
+        save(node, turn);
+        return;
+    }
+    finish_round(node, turn);
+}
+
+void kith_rounds_stop(struct kith_node *node, const struct kith_turn *turn)
+{
+    struct kith_rounds *rounds = &node->rounds;
+    kith_pulls_cancel(&node->overlay.pulls, KITH_ERR_CLOSED, turn);
+    switch (rounds->phase) {
+    case KITH_PHASE_COMPUTING:
+        atomic_store(&rounds->job.cancel, true);
+        return;
+    case KITH_PHASE_IDLE:
+    case KITH_PHASE_PULLING:
+    case KITH_PHASE_DONE:
+        save(node, turn);
+        return;
+    case KITH_PHASE_OFF:
+        rounds->phase = KITH_PHASE_SAVED;
+        return;
+    case KITH_PHASE_SAVING:
+    case KITH_PHASE_SAVED:
+        return;
+    }
+}
+
+uint64_t kith_rounds_deadline_us(const struct kith_node *node)
+{
+    return node->rounds.phase == KITH_PHASE_IDLE ? node->rounds.next_us : KITH_NEVER;
+}

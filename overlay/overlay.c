@@ -1,0 +1,453 @@
+#include "overlay/overlay.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+
+int kith_overlay_init(struct kith_overlay *overlay, const struct kith_overlay_config *config)
+{
+    memset(overlay, 0, sizeof *overlay);
+    overlay->config = *config;
+    const struct kith_id *self = &config->keypair->hotkey;
+    int err =
+        kith_peers_init(&overlay->peers, config->peers_max, self, &config->swarm, config->scheme);
+    if (!err) err = kith_links_init(&overlay->links, config->links_max, self);
+    if (!err)
+        err = kith_objects_init(&overlay->objects, config->big_objects, config->big_len,
+                                config->small_objects, config->small_len);
+    if (err) {
+        kith_overlay_release(overlay);
+        return err;
+    }
+    kith_dialer_init(&overlay->dialer, &overlay->peers, &overlay->links, config->links_wanted);
+    kith_spread_init(&overlay->spread, &overlay->peers, &overlay->links);
+    kith_serve_init(&overlay->serve, &overlay->objects);
+    kith_pulls_init(&overlay->pulls, &overlay->peers, &overlay->links, &overlay->dialer,
+                    &overlay->objects, &overlay->serve);
+    overlay->own_at_us = KITH_NEVER;
+    overlay->tick_at_us = KITH_NEVER;
+    return 0;
+}
+
+void kith_overlay_release(struct kith_overlay *overlay)
+{
+    kith_peers_release(&overlay->peers);
+    kith_links_release(&overlay->links);
+    kith_objects_release(&overlay->objects);
+}
+
+static void add_fact(struct kith_overlay *overlay, const struct kith_overlay_fact *fact)
+{
+    if (overlay->fact_count < KITH_OVERLAY_FACTS_MAX) overlay->facts[overlay->fact_count++] = *fact;
+}
+
+/* Compare who lives now with who lived at the last look. */
+static void look(struct kith_overlay *overlay, const struct kith_turn *turn)
+{
+    uint32_t live_count = 0;
+    overlay->changed = false;
+    for (uint32_t i = 0; i < overlay->peers.count; i++) {
+        struct kith_peer *peer = kith_peers_nth(&overlay->peers, i);
+        bool live = kith_peer_is_live(peer, turn->wall_ms);
+        live_count += live;
+        if (live == peer->told) continue;
+        peer->told = live;
+        struct kith_overlay_fact fact = {
+            .kind = live ? KITH_FACT_JOINED : KITH_FACT_LEFT,
+            .id = peer->id,
+        };
+        add_fact(overlay, &fact);
+    }
+    turn->stats->peers = live_count;
+    turn->stats->links = overlay->links.count;
+}
+
+void kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn)
+{
+    if (overlay->changed) look(overlay, turn);
+}
+
+bool kith_overlay_next_fact(struct kith_overlay *overlay, struct kith_overlay_fact *ret)
+{
+    if (overlay->fact_count == 0) return false;
+    *ret = overlay->facts[0];
+    overlay->fact_count--;
+    memmove(overlay->facts, overlay->facts + 1, overlay->fact_count * sizeof *overlay->facts);
+    return true;
+}
+
+/* The signed lifetime grows with the swarm, so that the records a node hears a second do not. */
+static uint32_t lifetime_s(const struct kith_stats *stats)
+{
+    uint64_t life = (uint64_t)KITH_LIFE_S * (stats->peers + 1) / KITH_LIFE_PEERS;
+    if (life < KITH_LIFE_S) return KITH_LIFE_S;
+    return life > KITH_RECORD_LIFETIME_MAX_S ? KITH_RECORD_LIFETIME_MAX_S : (uint32_t)life;
+}
+
+static void next_seq(struct kith_overlay *overlay, const struct kith_turn *turn)
+{
+    uint64_t seq = overlay->own.seq + 1;
+    overlay->own.seq = turn->wall_ms > seq ? turn->wall_ms : seq;
+}
+
+static void sign_own(struct kith_overlay *overlay, uint8_t flags, const struct kith_turn *turn)
+{
+    uint32_t life = lifetime_s(turn->stats);
+    next_seq(overlay, turn);
+    overlay->own.flags = flags;
+    overlay->own.valid_from_s = (uint32_t)(turn->wall_ms / 1000);
+    overlay->own.valid_until_s = overlay->own.valid_from_s + life;
+    struct kith_bytes sealed =
+        kith_record_seal(&overlay->own, &overlay->config.swarm, overlay->config.keypair,
+                         overlay->config.scheme, overlay->own_bytes);
+    overlay->own_len = sealed.len;
+    uint32_t third_us = life * 1000000 / 3;
+    overlay->own_at_us = turn->now_us + third_us * 7 / 8 + kith_rng_below(turn->rng, third_us / 4);
+    if (!overlay->config.observer)
+        kith_spread_own(&overlay->spread, sealed, overlay->own.seq, turn);
+}
+
+void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *own,
+                        uint32_t own_count, const struct kith_addr *bootstrap,
+                        uint32_t bootstrap_count, struct kith_bytes book,
+                        const struct kith_turn *turn)
+{
+    if (!overlay->config.active) return;
+    overlay->own.hotkey = overlay->config.keypair->hotkey;
+    for (uint32_t i = 0; i < own_count && i < KITH_RECORD_ADDRS_MAX; i++)
+        if (kith_addr_kind(&own[i]) != KITH_ADDR_BAD)
+            overlay->own.addr[overlay->own.addr_count++] = own[i];
+    sign_own(overlay, overlay->config.observer ? KITH_PEER_OBSERVER : 0, turn);
+    kith_overlay_restore_book(overlay, book, turn);
+    kith_dialer_start(&overlay->dialer, own, own_count, bootstrap, bootstrap_count, turn);
+    overlay->tick_at_us = turn->now_us + KITH_TICK_US;
+}
+
+static void send_hello(struct kith_overlay *overlay, kith_link link, const struct kith_turn *turn)
+{
+    struct kith_msg msg = {
+        .type = KITH_MSG_HELLO,
+        .hello = {.record = {overlay->own_bytes, overlay->own_len}},
+    };
+    uint8_t buffer[KITH_RECORD_MAX + 16];
+    kith_outbox_send(turn->out, link, kith_msg_encode(&msg, buffer, sizeof buffer));
+}
+
+void kith_overlay_leave(struct kith_overlay *overlay, const struct kith_turn *turn)
+{
+    if (!overlay->config.active || overlay->own_len == 0) return;
+    sign_own(overlay, overlay->config.observer ? KITH_PEER_OBSERVER : KITH_PEER_LEAVING, turn);
+    overlay->own_at_us = KITH_NEVER;
+    struct kith_msg msg = {
+        .type = KITH_MSG_PEERS,
+        .peers = {.count = 1, .record[0] = {overlay->own_bytes, overlay->own_len}},
+    };
+    uint8_t buffer[KITH_RECORD_MAX + 16];
+    struct kith_bytes bytes = kith_msg_encode(&msg, buffer, sizeof buffer);
+    for (uint32_t i = 0; i < overlay->links.max; i++) {
+        const struct kith_link_slot *slot = &overlay->links.at[i];
+        if (slot->link && !overlay->config.observer) kith_outbox_send(turn->out, slot->link, bytes);
+    }
+}
+
+void kith_overlay_on_link_up(struct kith_overlay *overlay, kith_link link, const struct kith_id *id,
+                             const struct kith_addr *addr, bool dialed, uint64_t number,
+                             const struct kith_turn *turn)
+{
+    if (!overlay->config.active) {
+        kith_outbox_hang_up(turn->out, link, KITH_HANG_UP_DONE);
+        return;
+    }
+    if (dialed) kith_dialer_on_up(&overlay->dialer, number, link, id, turn);
+    struct kith_peer *peer = kith_peers_find(&overlay->peers, id);
+    if (peer && peer->banned_until_us > turn->now_us) {
+        kith_outbox_hang_up(turn->out, link, KITH_HANG_UP_PROTOCOL);
+        return;
+    }
+    kith_link lost;
+    struct kith_link_slot *slot =
+        kith_links_up(&overlay->links, link, id, addr, dialed, turn, &lost);
+    if (lost) kith_pulls_on_down(&overlay->pulls, lost, turn);
+    if (!slot) return;
+    if (peer) {
+        peer->link = link;
+        peer->suspect = false;
+    }
+    send_hello(overlay, link, turn);
+    overlay->changed = true;
+}
+
+void kith_overlay_on_link_down(struct kith_overlay *overlay, kith_link link,
+                               const struct kith_turn *turn)
+{
+    struct kith_link_slot *slot = kith_links_find(&overlay->links, link);
+    kith_dialer_on_down(&overlay->dialer, link, turn);
+    if (!slot) return;
+    struct kith_peer *peer = kith_peers_find(&overlay->peers, &slot->peer);
+    kith_links_down(&overlay->links, link);
+    if (peer) {
+        peer->link = 0;
+        peer->suspect = true;
+        /* Find out at once whether it lives: a dead one refuses the next dial. */
+        bool ask = kith_peer_is_live(peer, turn->wall_ms) &&
+                   overlay->links.count < overlay->config.links_wanted;
+        if (ask) kith_dialer_want(&overlay->dialer, peer, turn);
+    }
+    kith_pulls_on_down(&overlay->pulls, link, turn);
+    overlay->changed = true;
+}
+
+void kith_overlay_on_dial_failed(struct kith_overlay *overlay, uint64_t number, int err,
+                                 const struct kith_turn *turn)
+{
+    turn->stats->dial_failures++;
+    struct kith_peer *peer = kith_dialer_on_failed(&overlay->dialer, number, err, turn);
+    const struct kith_addr *silent = kith_dialer_next_silent(&overlay->dialer);
+    if (silent) {
+        struct kith_overlay_fact fact = {.kind = KITH_FACT_BOOTSTRAP_SILENT, .addr = *silent};
+        add_fact(overlay, &fact);
+    }
+    if (!peer) return;
+    if (peer->suspect && !peer->link) peer->down = true;
+    overlay->changed = true;
+    kith_pulls_on_unreachable(&overlay->pulls, &peer->id, turn);
+}
+
+static void take_record(struct kith_overlay *overlay, struct kith_bytes bytes,
+                        const struct kith_turn *turn)
+{
+    struct kith_peer *peer = NULL;
+    int err = kith_peers_accept(&overlay->peers, bytes, turn, &peer);
+    if (err == KITH_ERR_IN_USE) {
+        struct kith_peer_record record;
+        if (kith_record_open(bytes, &overlay->config.swarm, &record) != 0) return;
+        if (record.seq <= overlay->own.seq) return;
+        struct kith_overlay_fact fact = {.kind = KITH_FACT_SAME_HOTKEY, .seq = record.seq};
+        add_fact(overlay, &fact);
+        overlay->own.seq = record.seq;
+        overlay->own_at_us = turn->now_us;
+        return;
+    }
+    if (err) return;
+    kith_spread_hot(&overlay->spread, peer, turn);
+    const struct kith_link_slot *slot = kith_links_of(&overlay->links, &peer->id);
+    peer->link = slot ? slot->link : 0;
+    overlay->changed = true;
+    if (overlay->links.count + overlay->dialer.under_way < overlay->config.links_wanted)
+        kith_dialer_hurry(&overlay->dialer, turn);
+}
+
+/* The observer's record is for us alone: it is checked, and neither kept nor passed on. */
+static bool is_observer(const struct kith_overlay *overlay, const struct kith_id *peer,
+                        struct kith_bytes bytes)
+{
+    struct kith_peer_record record;
+    if (kith_record_open(bytes, &overlay->config.swarm, &record) != 0) return false;
+    return (record.flags & KITH_PEER_OBSERVER) && kith_id_eq(&record.hotkey, peer);
+}
+
+static void on_hello(struct kith_overlay *overlay, struct kith_link_slot *slot,
+                     struct kith_bytes bytes, const struct kith_turn *turn)
+{
+    slot->hello = true;
+    slot->observer = is_observer(overlay, &slot->peer, bytes);
+    if (!slot->observer) take_record(overlay, bytes, turn);
+    if (slot->dialed) kith_spread_digest(&overlay->spread, slot, turn);
+    kith_pulls_on_ready(&overlay->pulls, slot, turn);
+}
+
+static void on_ping(const struct kith_link_slot *slot, const struct kith_msg *msg,
+                    const struct kith_turn *turn)
+{
+    struct kith_msg pong = {.type = KITH_MSG_PONG, .ping = msg->ping};
+    uint8_t buffer[32];
+    kith_outbox_send(turn->out, slot->link, kith_msg_encode(&pong, buffer, sizeof buffer));
+}
+
+static void on_status_want(const struct kith_link_slot *slot, const struct kith_turn *turn)
+{
+    struct kith_msg msg = {.type = KITH_MSG_STATUS, .status = {.version = KITH_VERSION}};
+#define X(name, text) msg.status.value[msg.status.count++] = turn->stats->name;
+    KITH_STATS_MAP(X)
+#undef X
+    uint8_t buffer[KITH_STATUS_MAX * 9 + 64];
+    kith_outbox_send(turn->out, slot->link, kith_msg_encode(&msg, buffer, sizeof buffer));
+}
+
+static void on_status(struct kith_overlay *overlay, const struct kith_link_slot *slot,
+                      const struct kith_msg *msg, const struct kith_turn *turn)
+{
+    if (!overlay->config.observer) {
+        turn->stats->drop_unexpected++;
+        return;
+    }
+    overlay->status = *msg;
+    overlay->status_from = slot->peer;
+    struct kith_overlay_fact fact = {.kind = KITH_FACT_STATUS, .id = slot->peer};
+    add_fact(overlay, &fact);
+}
+
+/* Requests cost the answerer: they are paid from the link's bucket. */
+static bool is_request(enum kith_msg_type type)
+{
+    return type != KITH_MSG_BLOCK && type != KITH_MSG_HEAD && type != KITH_MSG_PONG;
+}
+
+static void dispatch(struct kith_overlay *overlay, struct kith_link_slot *slot,
+                     const struct kith_msg *msg, const struct kith_turn *turn)
+{
+    switch (msg->type) {
+    case KITH_MSG_HELLO:
+        on_hello(overlay, slot, msg->hello.record, turn);
+        return;
+    case KITH_MSG_PING:
+        on_ping(slot, msg, turn);
+        return;
+    case KITH_MSG_PONG:
+        slot->pinged_us = 0;
+        return;
+    case KITH_MSG_DIGEST:
+        kith_spread_on_digest(&overlay->spread, slot, msg, turn);
+        return;
+    case KITH_MSG_PEERS:
+        for (uint32_t i = 0; i < msg->peers.count; i++)
+            take_record(overlay, msg->peers.record[i], turn);
+        return;
+    case KITH_MSG_WANT_PEERS:
+        kith_spread_on_want(&overlay->spread, slot, msg, turn);
+        return;
+    case KITH_MSG_HEAD_WANT:
+        kith_serve_on_head_want(&overlay->serve, slot, msg, turn);
+        return;
+    case KITH_MSG_HEAD:
+        kith_pulls_on_head(&overlay->pulls, slot, msg, turn);
+        return;
+    case KITH_MSG_WANT:
+        kith_serve_on_want(&overlay->serve, slot, msg, turn);
+        return;
+    case KITH_MSG_BLOCK:
+        kith_pulls_on_block(&overlay->pulls, slot, msg, turn);
+        return;
+    case KITH_MSG_NOPE:
+        kith_pulls_on_nope(&overlay->pulls, slot, msg, turn);
+        return;
+    case KITH_MSG_STATUS_WANT:
+        on_status_want(slot, turn);
+        return;
+    case KITH_MSG_STATUS:
+        on_status(overlay, slot, msg, turn);
+        return;
+    }
+}
+
+void kith_overlay_on_message(struct kith_overlay *overlay, kith_link link, struct kith_bytes bytes,
+                             const struct kith_turn *turn)
+{
+    struct kith_link_slot *slot = link ? kith_links_find(&overlay->links, link) : NULL;
+    turn->stats->messages_in++;
+    turn->stats->bytes_in += bytes.len;
+    if (!slot) return;
+    slot->heard_us = turn->now_us;
+    struct kith_msg msg;
+    if (kith_msg_decode(bytes, &msg) != 0) {
+        turn->stats->drop_malformed++;
+        return;
+    }
+    /* HELLO comes first and once. */
+    if (slot->hello == (msg.type == KITH_MSG_HELLO)) {
+        turn->stats->drop_unexpected++;
+        return;
+    }
+    if (is_request(msg.type) && !kith_links_pay(slot, turn)) return;
+    dispatch(overlay, slot, &msg, turn);
+}
+
+void kith_overlay_on_contact(struct kith_overlay *overlay, struct kith_bytes bytes,
+                             const struct kith_turn *turn)
+{
+    struct kith_peer_record record;
+    int err = kith_record_open(bytes, &overlay->config.swarm, &record);
+    if (!err && !(record.flags & KITH_PEER_CONTACT)) err = KITH_ERR_INVALID;
+    if (!err) err = kith_record_check_times(&record, turn->wall_ms);
+    if (!err && kith_id_eq(&record.hotkey, &overlay->config.keypair->hotkey)) return;
+    if (!err)
+        err = kith_record_verify(bytes, &overlay->config.swarm, &record.hotkey,
+                                 overlay->config.scheme);
+    if (err) {
+        kith_peers_count_refusal(turn->stats, err);
+        return;
+    }
+    kith_peers_contact(&overlay->peers, &record.hotkey, record.addr, record.addr_count, turn);
+    kith_dialer_hurry(&overlay->dialer, turn);
+}
+
+static void tick(struct kith_overlay *overlay, const struct kith_turn *turn)
+{
+    uint64_t lag_us = turn->now_us - overlay->tick_at_us;
+    if (lag_us < KITH_TICK_US) lag_us = 0;
+    overlay->tick_at_us = turn->now_us + KITH_TICK_US;
+    kith_links_watch(&overlay->links, lag_us, turn);
+    kith_links_trim(&overlay->links, overlay->config.links_wanted + KITH_LINKS_SPARE, turn);
+    overlay->changed = true;
+}
+
+void kith_overlay_on_deadline(struct kith_overlay *overlay, const struct kith_turn *turn)
+{
+    if (!overlay->config.active) return;
+    if (turn->now_us >= overlay->tick_at_us) tick(overlay, turn);
+    if (turn->now_us >= overlay->own_at_us)
+        sign_own(overlay, overlay->config.observer ? KITH_PEER_OBSERVER : 0, turn);
+    kith_dialer_on_deadline(&overlay->dialer, turn);
+    kith_spread_on_deadline(&overlay->spread, turn);
+    kith_pulls_on_deadline(&overlay->pulls, turn);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t kith_overlay_deadline_us(const struct kith_overlay *overlay)
+{
+    uint64_t at = least(overlay->tick_at_us, overlay->own_at_us);
+    at = least(at, kith_dialer_deadline_us(&overlay->dialer));
+    at = least(at, kith_spread_deadline_us(&overlay->spread));
+    return least(at, kith_pulls_deadline_us(&overlay->pulls));
+}
+
+int kith_overlay_publish(struct kith_overlay *overlay, enum kith_manifest_kind kind, uint64_t round,
+                         uint8_t wire, struct kith_bytes bytes, const struct kith_turn *turn)
+{
+    struct kith_object *object = kith_objects_put(&overlay->objects, bytes, turn->now_us);
+    if (!object) return KITH_ERR_FULL;
+    struct kith_manifest manifest = {
+        .kind = kind,
+        .author = overlay->config.keypair->hotkey,
+        .round = round,
+        .created_ms = turn->wall_ms,
+        .wire = wire,
+        .length = bytes.len,
+        .object = object->id,
+    };
+    memcpy(manifest.class_id, overlay->own.class_id, KITH_CLASS_LEN);
+    uint8_t buffer[KITH_MANIFEST_MAX];
+    struct kith_bytes sealed = kith_manifest_seal(
+        &manifest, &overlay->config.swarm, overlay->config.keypair, overlay->config.scheme, buffer);
+    kith_serve_publish(&overlay->serve, &manifest, sealed);
+    return 0;
+}
+
+struct kith_bytes kith_overlay_contact(struct kith_overlay *overlay, uint8_t depth,
+                                       uint32_t lifetime, uint8_t buffer[static KITH_RECORD_MAX],
+                                       const struct kith_turn *turn)
+{
+    next_seq(overlay, turn);
+    struct kith_peer_record record = overlay->own;
+    record.flags = KITH_PEER_CONTACT;
+    record.depth = depth;
+    record.valid_from_s = (uint32_t)(turn->wall_ms / 1000);
+    record.valid_until_s = record.valid_from_s + lifetime;
+    return kith_record_seal(&record, &overlay->config.swarm, overlay->config.keypair,
+                            overlay->config.scheme, buffer);
+}

@@ -1,0 +1,122 @@
+/* overlay/overlay.h: membership and transport of one node put together: who is there, which links
+ * exist, what is published and pulled. Takes what the node passes on from its events, leaves
+ * effects in the turn's outbox and facts to be drained. Pure. */
+#ifndef KITH_OVERLAY_OVERLAY_H
+#define KITH_OVERLAY_OVERLAY_H
+
+#include "base/turn.h"
+#include "overlay/dialer.h"
+#include "overlay/links.h"
+#include "overlay/objects.h"
+#include "overlay/peers.h"
+#include "overlay/pull.h"
+#include "overlay/serve.h"
+#include "overlay/spread.h"
+
+enum {
+    KITH_LIFE_S = 45,      /* signed lifetime of a record in swarms of up to KITH_LIFE_PEERS */
+    KITH_LIFE_PEERS = 100, /* beyond, it grows with their number to KITH_RECORD_LIFETIME_MAX_S */
+    KITH_TICK_US = 1000 * 1000,
+    KITH_LINKS_SPARE = 24, /* links above the wanted ones that may idle */
+    KITH_OVERLAY_FACTS_MAX = 64,
+    KITH_BOOK_MAX = 256, /* peers remembered across restarts */
+};
+
+struct kith_overlay_config {
+    const struct kith_keypair *keypair; /* outlives the overlay */
+    const struct kith_scheme *scheme;
+    struct kith_id swarm;
+    bool active;   /* false: no peers at all */
+    bool observer; /* sees all, is counted nowhere */
+    uint32_t peers_max;
+    uint32_t links_max;
+    uint32_t links_wanted;
+    uint32_t big_objects; /* slots of big_len bytes: snapshots */
+    uint64_t big_len;
+    uint32_t small_objects; /* slots of small_len bytes: soft labels */
+    uint64_t small_len;
+};
+
+enum kith_overlay_fact_kind {
+    KITH_FACT_JOINED,           /* id is live now */
+    KITH_FACT_LEFT,             /* id is not live any more */
+    KITH_FACT_BOOTSTRAP_SILENT, /* addr does not answer */
+    KITH_FACT_SAME_HOTKEY,      /* somebody else signs with our hotkey, sequence number seq */
+    KITH_FACT_STATUS,           /* id's counters came, in status (observers) */
+};
+
+struct kith_overlay_fact {
+    enum kith_overlay_fact_kind kind;
+    struct kith_id id;
+    struct kith_addr addr;
+    uint64_t seq;
+};
+
+struct kith_overlay {
+    struct kith_overlay_config config;
+    struct kith_peers peers;
+    struct kith_links links;
+    struct kith_dialer dialer;
+    struct kith_spread spread;
+    struct kith_objects objects;
+    struct kith_serve serve;
+    struct kith_pulls pulls;
+    struct kith_peer_record own; /* what the next own record will say */
+    uint8_t own_bytes[KITH_RECORD_MAX];
+    size_t own_len;
+    uint64_t own_at_us; /* when to sign the next */
+    uint64_t tick_at_us;
+    bool changed;           /* liveness may have changed since the last look */
+    struct kith_msg status; /* the last STATUS that came; for observers */
+    struct kith_id status_from;
+    uint32_t fact_count;
+    struct kith_overlay_fact facts[KITH_OVERLAY_FACTS_MAX];
+};
+
+/* 0, NOMEM or RANGE. The overlay must not move afterwards. */
+int kith_overlay_init(struct kith_overlay *overlay, const struct kith_overlay_config *config);
+void kith_overlay_release(struct kith_overlay *overlay);
+
+/* `book` is what kith_overlay_book gave in an earlier life; anything malformed in it is ignored. */
+void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *own,
+                        uint32_t own_count, const struct kith_addr *bootstrap,
+                        uint32_t bootstrap_count, struct kith_bytes book,
+                        const struct kith_turn *turn);
+/* Sign a goodbye and send it to every link. */
+void kith_overlay_leave(struct kith_overlay *overlay, const struct kith_turn *turn);
+
+void kith_overlay_on_link_up(struct kith_overlay *overlay, kith_link link,
+                             const struct kith_id *peer, const struct kith_addr *addr, bool dialed,
+                             uint64_t number, const struct kith_turn *turn);
+void kith_overlay_on_link_down(struct kith_overlay *overlay, kith_link link,
+                               const struct kith_turn *turn);
+void kith_overlay_on_dial_failed(struct kith_overlay *overlay, uint64_t number, int err,
+                                 const struct kith_turn *turn);
+void kith_overlay_on_message(struct kith_overlay *overlay, kith_link link, struct kith_bytes bytes,
+                             const struct kith_turn *turn);
+/* A record that the DHT gave: where somebody may be. */
+void kith_overlay_on_contact(struct kith_overlay *overlay, struct kith_bytes record,
+                             const struct kith_turn *turn);
+void kith_overlay_on_deadline(struct kith_overlay *overlay, const struct kith_turn *turn);
+uint64_t kith_overlay_deadline_us(const struct kith_overlay *overlay);
+
+/* Publish bytes: cut, hash, sign, keep. 0 or FULL. */
+int kith_overlay_publish(struct kith_overlay *overlay, enum kith_manifest_kind kind, uint64_t round,
+                         uint8_t wire, struct kith_bytes bytes, const struct kith_turn *turn);
+/* A record for the DHT: our addresses, for `lifetime_s`, no evidence of life. */
+struct kith_bytes kith_overlay_contact(struct kith_overlay *overlay, uint8_t depth,
+                                       uint32_t lifetime_s, uint8_t buffer[static KITH_RECORD_MAX],
+                                       const struct kith_turn *turn);
+/* Whom we know, to be stored: written into `ret`, at most `size` bytes; returns the length. */
+size_t kith_overlay_book(struct kith_overlay *overlay, uint8_t *ret, size_t size);
+/* Remember whom such a book names; what is malformed in it is ignored. */
+void kith_overlay_restore_book(struct kith_overlay *overlay, struct kith_bytes book,
+                               const struct kith_turn *turn);
+enum { KITH_BOOK_ENTRY_LEN = KITH_ID_LEN + 1 + KITH_RECORD_ADDRS_MAX * 19 };
+enum { KITH_BOOK_LEN_MAX = 16 + KITH_BOOK_MAX * KITH_BOOK_ENTRY_LEN };
+
+/* Compare who lives now with who lived at the last look, if that may have changed. */
+void kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn);
+bool kith_overlay_next_fact(struct kith_overlay *overlay, struct kith_overlay_fact *ret);
+
+#endif
