@@ -107,7 +107,6 @@ void kith_dialer_on_up(struct kith_dialer *dialer, uint64_t number, kith_link li
 {
     struct kith_bootstrap *bootstrap = bootstrap_of(dialer, number);
     struct kith_peer *dialed = peer_of(dialer, number);
-    struct kith_peer *peer = kith_peers_find(dialer->peers, id);
     if (bootstrap || dialed) dialer->under_way--;
     if (bootstrap) {
         bootstrap->number = 0;
@@ -116,7 +115,6 @@ void kith_dialer_on_up(struct kith_dialer *dialer, uint64_t number, kith_link li
         bootstrap->peer = *id;
     }
     if (dialed) dialed->dial_number = 0;
-    if (peer) peer->dial_count = 0;
     kith_dialer_hurry(dialer, turn);
 }
 

@@ -178,6 +178,22 @@ void kith_overlay_on_link_up(struct kith_overlay *overlay, kith_link link, const
     overlay->changed = true;
 }
 
+/* The link to a peer broke. Find out at once whether it lives: a dead one refuses the next dial.
+ * But one whose links never last is left to the back-off. */
+static void lose_peer(struct kith_overlay *overlay, struct kith_peer *peer, bool was_good,
+                      const struct kith_turn *turn)
+{
+    peer->link = 0;
+    peer->suspect = true;
+    if (was_good) {
+        peer->dial_count = 0;
+        peer->dial_next_us = turn->now_us;
+    }
+    bool ask = kith_peer_is_live(peer, turn->wall_ms) && turn->now_us >= peer->dial_next_us &&
+               overlay->links.count < overlay->config.links_wanted;
+    if (ask) kith_dialer_want(&overlay->dialer, peer, turn);
+}
+
 void kith_overlay_on_link_down(struct kith_overlay *overlay, kith_link link,
                                const struct kith_turn *turn)
 {
@@ -185,15 +201,9 @@ void kith_overlay_on_link_down(struct kith_overlay *overlay, kith_link link,
     kith_dialer_on_down(&overlay->dialer, link, turn);
     if (!slot) return;
     struct kith_peer *peer = kith_peers_find(&overlay->peers, &slot->peer);
+    bool was_good = turn->now_us >= slot->up_us + KITH_LINK_GOOD_US;
     kith_links_down(&overlay->links, link);
-    if (peer) {
-        peer->link = 0;
-        peer->suspect = true;
-        /* Find out at once whether it lives: a dead one refuses the next dial. */
-        bool ask = kith_peer_is_live(peer, turn->wall_ms) &&
-                   overlay->links.count < overlay->config.links_wanted;
-        if (ask) kith_dialer_want(&overlay->dialer, peer, turn);
-    }
+    if (peer) lose_peer(overlay, peer, was_good, turn);
     kith_pulls_on_down(&overlay->pulls, link, turn);
     overlay->changed = true;
 }

@@ -17,7 +17,8 @@ enum {
     KITH_LIFE_S = 45,      /* signed lifetime of a record in swarms of up to KITH_LIFE_PEERS */
     KITH_LIFE_PEERS = 100, /* beyond, it grows with their number to KITH_RECORD_LIFETIME_MAX_S */
     KITH_TICK_US = 1000 * 1000,
-    KITH_LINKS_SPARE = 24, /* links above the wanted ones that may idle */
+    KITH_LINK_GOOD_US = 10 * 1000 * 1000, /* a link that lasted so long resets the back-off */
+    KITH_LINKS_SPARE = 24,                /* links above the wanted ones that may idle */
     KITH_OVERLAY_FACTS_MAX = 64,
     KITH_BOOK_MAX = 256, /* peers remembered across restarts */
 };

@@ -1,0 +1,297 @@
+/* peers, links, spread, dialer: who knows whom, and what is refused. */
+#include "tests/unit/overlay_pair.h"
+
+static struct kith_peer *seen_by(struct room *room, int i, int whom)
+{
+    return kith_peers_find(&room->at[i].overlay.peers, &room->at[whom].keypair.hotkey);
+}
+
+static void all_find_each_other_through_one(void)
+{
+    struct room *room = room_new(4, 1024);
+    room_start(room);
+    for (int i = 0; i < 4; i++) {
+        check_int(room->at[i].stats.peers, 3);
+        check_int(room->at[i].stats.links, 3);
+    }
+    room_free(room);
+}
+
+static void killed_peer_leaves_soon_when_its_links_break(void)
+{
+    struct room *room = room_new(3, 1024);
+    room_start(room);
+    room->at[0].dead = true;
+    for (kith_link link = 1; link <= room->at[0].links; link++)
+        room_cut(room, 0, link);
+    struct kith_turn turn = room_turn(room, 1);
+    kith_overlay_settle(&room->at[1].overlay, &turn);
+    check_int(room->at[1].stats.peers, 1);
+    room_free(room);
+}
+
+static void silent_peer_leaves_within_its_lifetime(void)
+{
+    /* Its links stay, nothing comes. */
+    struct room *room = room_new(3, 1024);
+    room_start(room);
+    room->at[0].dead = true;
+    room_pass(room, 46 * KITH_SECOND_US);
+    check_int(room->at[1].stats.peers, 1);
+    check_int(room->at[2].stats.peers, 1);
+    room_free(room);
+}
+
+static void goodbye_leaves_every_list_at_once(void)
+{
+    struct room *room = room_new(3, 1024);
+    room_start(room);
+    struct kith_turn turn = room_turn(room, 0);
+    kith_overlay_leave(&room->at[0].overlay, &turn);
+    room_flush(room, 0);
+    room_deliver(room);
+    for (int i = 1; i < 3; i++) {
+        turn = room_turn(room, i);
+        kith_overlay_settle(&room->at[i].overlay, &turn);
+        check_int(room->at[i].stats.peers, 1);
+    }
+    room_free(room);
+}
+
+static int accept_at(struct room *room, int i, struct kith_bytes bytes)
+{
+    struct kith_turn turn = room_turn(room, i);
+    struct kith_peer *peer;
+    return kith_peers_accept(&room->at[i].overlay.peers, bytes, &turn, &peer);
+}
+
+static struct kith_peer_record stranger(struct room *room, struct kith_keypair *ret_keypair)
+{
+    uint8_t seed[KITH_SEED_LEN] = {99};
+    kith_keypair_from_seed(ret_keypair, seed);
+    return (struct kith_peer_record){
+        .hotkey = ret_keypair->hotkey,
+        .seq = room->wall_ms,
+        .valid_from_s = (uint32_t)(room->wall_ms / 1000),
+        .valid_until_s = (uint32_t)(room->wall_ms / 1000) + 45,
+        .version_min = 1,
+        .version_max = 1,
+        .model = "mlp:1",
+        .addr_count = 1,
+        .addr = {room_addr(9)},
+    };
+}
+
+static struct kith_bytes seal(struct room *room, const struct kith_peer_record *record,
+                              const struct kith_keypair *keypair,
+                              uint8_t buffer[static KITH_RECORD_MAX])
+{
+    return kith_record_seal(record, &room->swarm, keypair, &kith_ed25519, buffer);
+}
+
+static void records_are_refused_and_counted(void)
+{
+    struct room *room = room_new(1, 1024);
+    struct kith_keypair keypair;
+    uint8_t buffer[KITH_RECORD_MAX];
+    struct kith_stats *stats = &room->at[0].stats;
+    struct kith_peer_record record = stranger(room, &keypair);
+
+    record.valid_from_s -= 1000;
+    record.valid_until_s = record.valid_from_s + 900;
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), KITH_ERR_EXPIRED);
+    check_int(stats->drop_expired, 1);
+
+    record.valid_from_s += 1600;
+    record.valid_until_s = record.valid_from_s + 900;
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), KITH_ERR_FUTURE);
+    check_int(stats->drop_future, 1);
+
+    record = stranger(room, &keypair);
+    struct kith_bytes good = seal(room, &record, &keypair, buffer);
+    buffer[good.len - 1] ^= 1;
+    check_int(accept_at(room, 0, good), KITH_ERR_SIGNATURE);
+    check_int(stats->drop_signature, 1);
+    buffer[good.len - 1] ^= 1;
+
+    struct kith_id swarm = room->swarm;
+    room->swarm.bytes[0] ^= 1;
+    uint8_t foreign[KITH_RECORD_MAX];
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, foreign)), KITH_ERR_SWARM);
+    check_int(stats->drop_swarm, 1);
+    room->swarm = swarm;
+
+    check_int(accept_at(room, 0, (struct kith_bytes){buffer, 100}), KITH_ERR_TRUNCATED);
+    check_int(stats->drop_malformed, 1);
+    check_int(room->at[0].overlay.peers.count, 0);
+    check_int(accept_at(room, 0, good), 0);
+    room_free(room);
+}
+
+static void sequence_decides(void)
+{
+    struct room *room = room_new(1, 1024);
+    struct kith_keypair keypair;
+    uint8_t first[KITH_RECORD_MAX], second[KITH_RECORD_MAX];
+    struct kith_stats *stats = &room->at[0].stats;
+    struct kith_peer_record record = stranger(room, &keypair);
+    struct kith_bytes old = seal(room, &record, &keypair, first);
+    check_int(accept_at(room, 0, old), 0);
+    check_int(accept_at(room, 0, old), KITH_ERR_EXISTS);
+
+    record.round = 7; /* other content under the same number */
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, second)), KITH_ERR_REPLAY);
+    check_int(stats->equivocations, 1);
+
+    record.seq++;
+    record.flags = KITH_PEER_LEAVING;
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, second)), 0);
+    check_int(accept_at(room, 0, old), KITH_ERR_REPLAY);
+    check_int(kith_peers_live(&room->at[0].overlay.peers, room->wall_ms), 0);
+    check_int(stats->drop_replayed, 2);
+    room_free(room);
+}
+
+static void gossip_never_prolongs_a_life(void)
+{
+    struct room *room = room_new(2, 1024);
+    room_start(room);
+    struct kith_keypair keypair;
+    uint8_t buffer[KITH_RECORD_MAX];
+    struct kith_peer_record record = stranger(room, &keypair);
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+    struct kith_turn turn = room_turn(room, 0);
+    kith_spread_hot(&room->at[0].overlay.spread,
+                    kith_peers_find(&room->at[0].overlay.peers, &keypair.hotkey), &turn);
+    room_pass(room, 10 * KITH_SECOND_US);
+    check_int(room->at[1].stats.peers, 2);
+    room_pass(room, 36 * KITH_SECOND_US);
+    check_int(room->at[0].stats.peers, 1);
+    check_int(room->at[1].stats.peers, 1);
+    room_free(room);
+}
+
+static void full_table_forgets_at_random_but_never_the_linked(void)
+{
+    struct room *room = room_new(2, 1024);
+    room_start(room);
+    for (uint32_t i = 0; i < 100; i++) {
+        uint8_t seed[KITH_SEED_LEN] = {7, (uint8_t)i}, buffer[KITH_RECORD_MAX];
+        struct kith_keypair keypair;
+        struct kith_peer_record record = stranger(room, &keypair);
+        kith_keypair_from_seed(&keypair, seed);
+        record.hotkey = keypair.hotkey;
+        check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+    }
+    check_int(room->at[0].overlay.peers.count, 16);
+    check(seen_by(room, 0, 1) != NULL);
+    for (uint32_t i = 1; i < 16; i++) {
+        const struct kith_id *a = &kith_peers_nth(&room->at[0].overlay.peers, i - 1)->id;
+        check(kith_id_cmp(a, &kith_peers_nth(&room->at[0].overlay.peers, i)->id) < 0);
+    }
+    room_free(room);
+}
+
+static void flood_of_records_is_checked_at_a_bounded_rate(void)
+{
+    struct room *room = room_new(1, 1024);
+    struct kith_keypair keypair;
+    uint8_t buffer[KITH_RECORD_MAX];
+    struct kith_peer_record record = stranger(room, &keypair);
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < 2 * KITH_VERIFY_PER_S; i++) {
+        record.seq++;
+        refused += accept_at(room, 0, seal(room, &record, &keypair, buffer)) == KITH_ERR_FULL;
+    }
+    check(refused >= KITH_VERIFY_PER_S - 2 && refused <= KITH_VERIFY_PER_S + 2);
+    check_int(room->at[0].stats.drop_rate, refused);
+    room_free(room);
+}
+
+static void simultaneous_dials_leave_one_link(void)
+{
+    struct room *room = room_new(2, 1024);
+    room_start(room);
+    for (int i = 0; i < 10; i++) {
+        room_connect(room, i % 2, 1 - i % 2, 0);
+        room_deliver(room);
+        check_int(room->at[0].overlay.links.count, 1);
+        check_int(room->at[1].overlay.links.count, 1);
+    }
+    kith_link a = seen_by(room, 0, 1)->link, b = seen_by(room, 1, 0)->link;
+    check_int(room->at[0].far_link[a], b);
+    room_free(room);
+}
+
+static void a_sleeper_accuses_nobody(void)
+{
+    struct room *room = room_new(2, 1024);
+    room_start(room);
+    room->now_us += 60 * KITH_SECOND_US; /* member 0 was stopped; member 1 is looked at later */
+    struct kith_turn turn = room_turn(room, 0);
+    kith_overlay_on_deadline(&room->at[0].overlay, &turn);
+    for (uint32_t i = 0; i < room->at[0].out.count; i++)
+        check(room->at[0].out.effects[i].kind != KITH_EFFECT_HANG_UP);
+    room_free(room);
+}
+
+static void messages_out_of_place_are_dropped_and_counted(void)
+{
+    struct room *room = room_new(2, 1024);
+    room_start(room);
+    struct kith_stats *stats = &room->at[0].stats;
+    struct kith_turn turn = room_turn(room, 0);
+    kith_link link = seen_by(room, 0, 1)->link;
+    static const uint8_t noise[] = {0xc1, 2, 3};
+    kith_overlay_on_message(&room->at[0].overlay, link, (struct kith_bytes){noise, 3}, &turn);
+    check_int(stats->drop_malformed, 1);
+    struct kith_msg msg = {
+        .type = KITH_MSG_HELLO,
+        .hello = {.record = {room->at[1].overlay.own_bytes, room->at[1].overlay.own_len}}};
+    uint8_t buffer[1024];
+    struct kith_bytes bytes = kith_msg_encode(&msg, buffer, sizeof buffer);
+    kith_overlay_on_message(&room->at[0].overlay, link, bytes, &turn);
+    check_int(stats->drop_unexpected, 1);
+    room_free(room);
+}
+
+static void book_survives_and_rubbish_is_ignored(void)
+{
+    struct room *room = room_new(3, 1024);
+    room_start(room);
+    static uint8_t book[KITH_BOOK_LEN_MAX];
+    size_t len = kith_overlay_book(&room->at[2].overlay, book, sizeof book);
+    check(len > 64);
+    struct room *next = room_new(3, 1024);
+    struct kith_turn turn = room_turn(next, 2);
+    kith_overlay_restore_book(&next->at[2].overlay, (struct kith_bytes){book, len}, &turn);
+    check_int(next->at[2].overlay.peers.count, 2);
+    check_int(kith_peers_live(&next->at[2].overlay.peers, next->wall_ms), 0);
+    for (size_t cut = 0; cut < len; cut++) {
+        struct room *other = room_new(1, 64);
+        turn = room_turn(other, 0);
+        kith_overlay_restore_book(&other->at[0].overlay, (struct kith_bytes){book, cut}, &turn);
+        check(other->at[0].overlay.peers.count <= 1);
+        room_free(other);
+    }
+    room_free(next);
+    room_free(room);
+}
+
+int main(void)
+{
+    run(all_find_each_other_through_one);
+    run(killed_peer_leaves_soon_when_its_links_break);
+    run(silent_peer_leaves_within_its_lifetime);
+    run(goodbye_leaves_every_list_at_once);
+    run(records_are_refused_and_counted);
+    run(sequence_decides);
+    run(gossip_never_prolongs_a_life);
+    run(full_table_forgets_at_random_but_never_the_linked);
+    run(flood_of_records_is_checked_at_a_bounded_rate);
+    run(simultaneous_dials_leave_one_link);
+    run(a_sleeper_accuses_nobody);
+    run(messages_out_of_place_are_dropped_and_counted);
+    run(book_survives_and_rubbish_is_ignored);
+    return test_end();
+}
