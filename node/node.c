@@ -11,8 +11,8 @@
 #include "node/inside.h"
 
 enum {
-    EFFECTS_MAX = 4096,
-    ARENA_SIZE = 1024 * 1024,
+    EFFECTS_MAX = 1024,
+    ARENA_SIZE = 512 * 1024,
     BOOK_EVERY_US = 60 * 1000 * 1000,
     OWN_SNAPSHOTS = 3, /* a peer that asked for the newest may still be fetching the one before */
     LABELS_HEAD_MAX = 256,
