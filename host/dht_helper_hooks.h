@@ -1,0 +1,18 @@
+/* host/dht_helper_hooks.h: the helper's own recvfrom() and bind(), which its libopendht calls
+ * instead of libc's (the executable exports them, and the dynamic linker looks there first).
+ * recvfrom asks the shield about each datagram, bind can keep to loopback. OpenDHT offers neither.
+ */
+#ifndef KITH_HOST_DHT_HELPER_HOOKS_H
+#define KITH_HOST_DHT_HELPER_HOOKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Before OpenDHT opens its sockets. Until then: every address, shield on. */
+void kith_dht_hooks_set(bool loopback_only, bool shield_off);
+/* Datagrams received, and of these dropped by the shield. From any thread. */
+void kith_dht_hooks_count(uint64_t *ret_datagrams, uint64_t *ret_dropped);
+/* Whether any bind() since the start found its port taken. */
+bool kith_dht_hooks_port_taken(void);
+
+#endif
