@@ -61,7 +61,8 @@ struct kith_dht_pipe_config {
     void (*on_value)(void *context, uint64_t number, struct kith_bytes value);
     /* 0; TIMEOUT; FULL: a get found more values than it hands up; CLOSED: the helper is not there;
      * RANGE: the value is empty or larger than KITH_DHT_VALUE_MAX; NOMEM: too many under way;
-     * IO: OpenDHT says that the put failed. 0 for a put is no promise that it is stored. */
+     * IO: no other node took the put, as in a node that is alone. 0 for a put is no promise that it
+     * is stored. */
     void (*on_done)(void *context, uint64_t number, int err);
     /* Each change of state; `text` is one line for a person, borrowed. May be NULL. */
     void (*on_state)(void *context, enum kith_dht_state state, const char *text);
