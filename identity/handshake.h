@@ -55,13 +55,11 @@ struct kith_handshake {
     enum kith_handshake_role role;
     enum kith_handshake_step step;
     struct kith_noise noise;
-    struct kith_id swarm;
     const struct kith_keypair *keypair;
     const struct kith_scheme *scheme;
     struct kith_id expect;
     uint8_t version_min, version_max;
-    uint8_t far_version_min, far_version_max;
-    uint8_t version;
+    uint8_t version; /* agreed on */
     struct kith_id peer;
     uint8_t hello_len, peer_hello_len;
     uint8_t hello[KITH_HANDSHAKE_HELLO_MAX];
