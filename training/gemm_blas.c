@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "training/kernels.h"
+#include "training/lanes.h"
 
-/* Elements of the result are dealt out by rows, so that parts are single calls. */
-static void blas_forward(const struct kith_gemm_forward *task, struct kith_part part)
+/* Elements of the result are dealt out by rows, so that a part is one call. */
+static void product_forward(const struct kith_gemm_forward *task, struct kith_part part)
 {
     const struct kith_matrix *x = &task->x, *w = &task->w, *y = &task->y;
     struct kith_range rows = kith_part_share(x->rows, part);
@@ -15,16 +16,9 @@ static void blas_forward(const struct kith_gemm_forward *task, struct kith_part 
                 (int)w->columns, (int)w->rows, 1.0f, kith_matrix_lane(x, 0, rows.first),
                 (int)x->row_stride, w->at, (int)w->row_stride, 0.0f,
                 kith_matrix_lane(y, 0, rows.first), (int)y->row_stride);
-    for (uint32_t r = rows.first; r < rows.last; r++) {
-        float *at = kith_matrix_lane(y, 0, r);
-        for (uint32_t n = 0; n < y->columns; n++) {
-            float t = at[n] + task->bias[n];
-            at[n] = task->relu && !(t > 0) ? 0 : t;
-        }
-    }
 }
 
-static void blas_backward(const struct kith_gemm_backward *task, struct kith_part part)
+static void product_backward(const struct kith_gemm_backward *task, struct kith_part part)
 {
     const struct kith_matrix *dy = &task->dy, *w = &task->w, *dx = &task->dx;
     struct kith_range rows = kith_part_share(dy->rows, part);
@@ -33,26 +27,69 @@ static void blas_backward(const struct kith_gemm_backward *task, struct kith_par
                 (int)w->rows, (int)w->columns, 1.0f, kith_matrix_lane(dy, 0, rows.first),
                 (int)dy->row_stride, w->at, (int)w->row_stride, 0.0f,
                 kith_matrix_lane(dx, 0, rows.first), (int)dx->row_stride);
+}
+
+/* The gradient into the scratch, [K][N]. */
+static void product_update(const struct kith_gemm_update *task, struct kith_part part)
+{
+    const struct kith_matrix *x = &task->x, *dy = &task->dy;
+    struct kith_range inputs = kith_part_share(x->columns, part);
+    if (inputs.first == inputs.last) return;
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)(inputs.last - inputs.first),
+                (int)dy->columns, (int)x->rows, 1.0f, x->at + inputs.first, (int)x->row_stride,
+                dy->at, (int)dy->row_stride, 0.0f,
+                task->scratch + (size_t)inputs.first * dy->columns, (int)dy->columns);
+}
+
+static void blas_forward(const struct kith_gemm_forward *task, struct kith_part part)
+{
+    product_forward(task, part);
+    struct kith_range rows = kith_part_share(task->x.rows, part);
+    uint32_t padded = kith_panels_of(task->y.columns) * KITH_PANEL;
     for (uint32_t r = rows.first; r < rows.last; r++) {
-        const float *x = kith_matrix_lane(&task->x, 0, r);
-        float *at = kith_matrix_lane(dx, 0, r);
-        for (uint32_t k = 0; k < dx->columns; k++)
-            at[k] = x[k] > 0 ? at[k] : 0;
+        float *at = kith_matrix_lane(&task->y, 0, r);
+        for (uint32_t n = 0; n < padded; n += LANES) {
+            lanes t = lanes_load(at + n) + lanes_load(task->bias + n);
+            if (task->relu) t = lanes_where((lanes_bits)(t > (lanes){0}), t);
+            lanes_store(at + n, t);
+        }
     }
 }
 
-static void move(const struct kith_gemm_update *task, const float *restrict g, float *restrict v,
-                 float *restrict w, uint32_t count)
+static void blas_backward(const struct kith_gemm_backward *task, struct kith_part part)
 {
-    if (task->quasi_global) {
-        for (uint32_t n = 0; n < count; n++)
-            w[n] -= task->rate * (task->momentum * v[n] + g[n]);
-        return;
+    product_backward(task, part);
+    struct kith_range rows = kith_part_share(task->dy.rows, part);
+    uint32_t padded = kith_panels_of(task->dx.columns) * KITH_PANEL;
+    for (uint32_t r = rows.first; r < rows.last; r++) {
+        const float *x = kith_matrix_lane(&task->x, 0, r);
+        float *at = kith_matrix_lane(&task->dx, 0, r);
+        for (uint32_t k = 0; k < padded; k += LANES) {
+            lanes_bits positive = (lanes_bits)(lanes_load(x + k) > (lanes){0});
+            lanes_store(at + k, lanes_where(positive, lanes_load(at + k)));
+        }
     }
-    for (uint32_t n = 0; n < count; n++) {
-        v[n] = task->momentum * v[n] + g[n];
-        w[n] -= task->rate * v[n];
+}
+
+static void move_one(const struct kith_gemm_update *task, float g, float *v, float *w)
+{
+    float direction = task->momentum * *v + g;
+    if (!task->quasi_global) *v = direction;
+    *w -= task->rate * direction;
+}
+
+static void move(const struct kith_gemm_update *task, const float *g, float *v, float *w,
+                 uint32_t count)
+{
+    lanes momentum = lanes_all(task->momentum), rate = lanes_all(task->rate);
+    uint32_t n = 0;
+    for (; n + LANES <= count; n += LANES) {
+        lanes direction = momentum * lanes_load(v + n) + lanes_load(g + n);
+        if (!task->quasi_global) lanes_store(v + n, direction);
+        lanes_store(w + n, lanes_load(w + n) - rate * direction);
     }
+    for (; n < count; n++)
+        move_one(task, g[n], v + n, w + n);
 }
 
 static void bias_update(const struct kith_gemm_update *task)
@@ -69,17 +106,14 @@ static void bias_update(const struct kith_gemm_update *task)
 
 static void blas_update(const struct kith_gemm_update *task, struct kith_part part)
 {
-    const struct kith_matrix *x = &task->x, *dy = &task->dy;
-    uint32_t columns = dy->columns;
-    struct kith_range inputs = kith_part_share(x->columns, part);
-    if (inputs.first == 0 && inputs.last > 0) bias_update(task);
+    struct kith_range inputs = kith_part_share(task->x.columns, part);
     if (inputs.first == inputs.last) return;
-    float *g = task->scratch + (size_t)inputs.first * columns;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)(inputs.last - inputs.first),
-                (int)columns, (int)x->rows, 1.0f, x->at + inputs.first, (int)x->row_stride, dy->at,
-                (int)dy->row_stride, 0.0f, g, (int)columns);
-    for (uint32_t k = inputs.first; k < inputs.last; k++, g += columns)
-        move(task, g, kith_matrix_lane(&task->v, 0, k), kith_matrix_lane(&task->w, 0, k), columns);
+    if (inputs.first == 0) bias_update(task);
+    product_update(task, part);
+    const float *g = task->scratch + (size_t)inputs.first * task->dy.columns;
+    for (uint32_t k = inputs.first; k < inputs.last; k++, g += task->dy.columns)
+        move(task, g, kith_matrix_lane(&task->v, 0, k), kith_matrix_lane(&task->w, 0, k),
+             task->dy.columns);
 }
 
 static const char *set_name(const char *core)
@@ -112,4 +146,15 @@ struct kith_kernel_set kith_blas_set(void)
     };
     openblas_set_num_threads(1);
     return set;
+}
+
+struct kith_gemm kith_blas_products(void)
+{
+    openblas_set_num_threads(1);
+    return (struct kith_gemm){
+        .panels = false,
+        .forward = product_forward,
+        .backward = product_backward,
+        .update = product_update,
+    };
 }

@@ -58,11 +58,13 @@ struct kith_kernel_set {
 uint32_t kith_exact_paths(const struct kith_kernel_set *ret[static KITH_PATHS_MAX]);
 /* OpenBLAS for the products, pinned to one thread, and the fastest exact set for the rest. */
 struct kith_kernel_set kith_blas_set(void);
+/* One sgemm each and nothing else, to measure against: y = x w; dx = dy w^T; scratch = x^T dy. */
+struct kith_gemm kith_blas_products(void);
 
-/* How to use several threads: run work(arg, part) for all parts, index 0 to parts - 1, and return
+/* How to use several threads: call work(arg, part) for all parts, index 0 to parts - 1, and return
  * when all are over. */
 struct kith_parallel {
-    void (*run)(void *self, void (*work)(void *arg, struct kith_part part), void *arg);
+    void (*call)(void *self, void (*work)(void *arg, struct kith_part part), void *arg);
     void *self;
     uint32_t parts;
 };

@@ -284,7 +284,7 @@ static void run(const struct kith_model *model, void (*kernel)(void *arg, struct
         kernel(&call, (struct kith_part){.index = 0, .count = 1});
         return;
     }
-    model->parallel->run(model->parallel->self, kernel, &call);
+    model->parallel->call(model->parallel->self, kernel, &call);
 }
 
 static uint64_t product_work(const struct kith_matrix *w, uint32_t rows)

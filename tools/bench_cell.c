@@ -1,0 +1,341 @@
+#include "tools/bench_cell.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "host/spin_pool.h"
+#include "tools/fma_peak.h"
+#include "training/kernels.h"
+#include "training/model.h"
+
+/* Others may use this share of the machine before a sample by the clock is thrown away. */
+static const double others_max = 0.2;
+
+enum { PEAK_ROUNDS = 20000 };
+
+/* The products of one layer on arrays of their own, in OpenBLAS's layout. */
+struct products {
+    float *memory;
+    struct kith_gemm_forward forward;
+    struct kith_gemm_backward backward;
+    struct kith_gemm_update update;
+};
+
+struct sample {
+    double per_cpu_s;
+    double per_wall_s; /* NAN if others were too busy */
+    double others;
+};
+
+struct bench {
+    const struct kith_bench_plan *plan;
+    struct kith_bench_cell *cell;
+    struct kith_spin_pool *pool;
+    struct kith_model *models[KITH_CONTESTANTS]; /* NULL for what trains no model */
+    struct kith_gemm sgemm;
+    struct products products[KITH_LAYERS_MAX];
+    uint64_t (*peak)(uint64_t rounds);
+    uint32_t *order; /* of the images, shuffled */
+    uint32_t next;
+    double others_before, own_before, wall_before;
+    uint64_t units[KITH_CONTESTANTS]; /* steps or calls for one slice */
+    struct sample samples[KITH_CONTESTANTS][KITH_BENCH_REPS_MAX];
+};
+
+static double seconds(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double kith_bench_cpu_s(void)
+{
+    return seconds(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double kith_bench_wall_s(void)
+{
+    return seconds(CLOCK_MONOTONIC);
+}
+
+/* CPU seconds that all processes together have used since start; 0 where there is no /proc. */
+static double machine_cpu_s(void)
+{
+    FILE *file = fopen("/proc/stat", "r");
+    if (!file) return 0;
+    unsigned long long user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0;
+    int read = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
+                      &wait, &irq, &soft);
+    fclose(file);
+    if (read != 7) return 0;
+    return (double)(user + nice + system + irq + soft) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void one_step(struct bench *bench, struct kith_model *model)
+{
+    uint32_t batch = bench->cell->batch;
+    if (bench->next + batch > bench->plan->data->count) bench->next = 0;
+    struct kith_step step = {
+        .rows = {.images = bench->plan->data->images,
+                 .indices = bench->order + bench->next,
+                 .count = batch},
+        .labels = bench->plan->data->labels,
+        .rate = 0.01f,
+        .momentum = 0.9f,
+    };
+    bench->next += batch;
+    struct kith_step_losses losses;
+    kith_model_step(model, &step, &losses);
+}
+
+static void one_sgemm_step(struct bench *bench)
+{
+    const struct kith_part whole = {.index = 0, .count = 1};
+    uint32_t layers = bench->cell->arch.layers;
+    for (uint32_t l = 0; l < layers; l++)
+        bench->sgemm.forward(&bench->products[l].forward, whole);
+    for (uint32_t l = layers; l-- > 0;) {
+        if (l > 0) bench->sgemm.backward(&bench->products[l].backward, whole);
+        bench->sgemm.update(&bench->products[l].update, whole);
+    }
+}
+
+/* Returns what was done: images, or floating-point operations. */
+static double run_units(struct bench *bench, enum kith_contestant who, uint64_t units)
+{
+    if (who == KITH_BENCH_PEAK) return (double)bench->peak(units * PEAK_ROUNDS);
+    for (uint64_t i = 0; i < units; i++)
+        if (who == KITH_BENCH_SGEMM)
+            one_sgemm_step(bench);
+        else
+            one_step(bench, bench->models[who]);
+    return (double)units * bench->cell->batch;
+}
+
+static struct sample measure(struct bench *bench, enum kith_contestant who, uint64_t units)
+{
+    double machine = machine_cpu_s(), wall = kith_bench_wall_s(), cpu = kith_bench_cpu_s();
+    double done = run_units(bench, who, units);
+    cpu = kith_bench_cpu_s() - cpu;
+    wall = kith_bench_wall_s() - wall;
+    double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    double others = (machine_cpu_s() - machine - cpu) / (wall * cores);
+    return (struct sample){
+        .per_cpu_s = done / cpu,
+        .per_wall_s = others < others_max ? done / wall : (double)NAN,
+        .others = others > 0 ? others : 0,
+    };
+}
+
+static bool takes_part(const struct bench *bench, enum kith_contestant who)
+{
+    bool pair = who == KITH_BENCH_EXACT_PAIR || who == KITH_BENCH_BLAS_PAIR;
+    if (pair) return bench->plan->pairs;
+    return who != KITH_BENCH_PEAK || bench->peak;
+}
+
+/* Warms up, and finds how many units fill a slice. */
+static void calibrate(struct bench *bench)
+{
+    for (uint32_t who = 0; who < KITH_CONTESTANTS; who++) {
+        if (!takes_part(bench, who)) continue;
+        double cpu = 0;
+        uint64_t units = 1;
+        while (cpu < 1e-3 * bench->plan->slice_ms / 4) {
+            units *= 2;
+            double before = kith_bench_cpu_s();
+            (void)run_units(bench, who, units);
+            cpu = kith_bench_cpu_s() - before;
+        }
+        double wanted = (double)units * 1e-3 * bench->plan->slice_ms / cpu;
+        bench->units[who] = wanted < 1 ? 1 : (uint64_t)wanted;
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of what is a number. */
+static struct kith_quartiles quartiles_of(double *x, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (!isnan(x[i])) x[kept++] = x[i];
+    if (kept == 0) return (struct kith_quartiles){.count = 0};
+    qsort(x, kept, sizeof *x, by_value);
+    return (struct kith_quartiles){
+        .low = x[kept / 4],
+        .median = kept % 2 ? x[kept / 2] : (x[kept / 2 - 1] + x[kept / 2]) / 2,
+        .high = x[kept - 1 - kept / 4],
+        .count = kept,
+    };
+}
+
+static void summarise(struct bench *bench, enum kith_contestant who, enum kith_contestant single)
+{
+    struct kith_bench_cell *cell = bench->cell;
+    double cpu[KITH_BENCH_REPS_MAX], wall[KITH_BENCH_REPS_MAX], sgemm[KITH_BENCH_REPS_MAX];
+    double peak[KITH_BENCH_REPS_MAX], speedup[KITH_BENCH_REPS_MAX];
+    uint32_t reps = bench->plan->reps;
+    for (uint32_t i = 0; i < reps; i++) {
+        const struct sample *own = &bench->samples[who][i];
+        cpu[i] = own->per_cpu_s;
+        wall[i] = own->per_wall_s;
+        sgemm[i] = own->per_cpu_s / bench->samples[KITH_BENCH_SGEMM][i].per_cpu_s;
+        peak[i] = own->per_cpu_s * (double)cell->flops;
+        peak[i] /= bench->peak ? bench->samples[KITH_BENCH_PEAK][i].per_cpu_s : (double)NAN;
+        speedup[i] = own->per_wall_s / bench->samples[single][i].per_wall_s;
+    }
+    cell->per_cpu_s[who] = quartiles_of(cpu, reps);
+    cell->per_wall_s[who] = quartiles_of(wall, reps);
+    cell->of_sgemm[who] = quartiles_of(sgemm, reps);
+    cell->of_peak[who] = quartiles_of(peak, reps);
+    cell->of_single[who] = quartiles_of(speedup, reps);
+}
+
+static void run_all(struct bench *bench)
+{
+    double others[KITH_BENCH_REPS_MAX];
+    calibrate(bench);
+    for (uint32_t i = 0; i < bench->plan->reps; i++) {
+        others[i] = 0;
+        for (uint32_t who = 0; who < KITH_CONTESTANTS; who++) {
+            if (!takes_part(bench, who)) continue;
+            bench->samples[who][i] = measure(bench, who, bench->units[who]);
+            others[i] = fmax(others[i], bench->samples[who][i].others);
+        }
+    }
+    bench->cell->others = quartiles_of(others, bench->plan->reps);
+    static const enum kith_contestant single[KITH_CONTESTANTS] = {
+        [KITH_BENCH_EXACT] = KITH_BENCH_EXACT,      [KITH_BENCH_BLAS] = KITH_BENCH_BLAS,
+        [KITH_BENCH_SGEMM] = KITH_BENCH_SGEMM,      [KITH_BENCH_PEAK] = KITH_BENCH_PEAK,
+        [KITH_BENCH_EXACT_PAIR] = KITH_BENCH_EXACT, [KITH_BENCH_BLAS_PAIR] = KITH_BENCH_BLAS,
+    };
+    for (uint32_t who = 0; who < KITH_CONTESTANTS; who++)
+        if (takes_part(bench, who)) summarise(bench, who, single[who]);
+}
+
+static struct kith_matrix plain_rows(float **at, uint32_t rows, uint32_t columns)
+{
+    /* An odd number of cache lines apart, as the models' own matrices are. */
+    size_t stride = (kith_panels_of(columns) | 1u) * (size_t)KITH_PANEL;
+    struct kith_matrix m = {.at = *at,
+                            .rows = rows,
+                            .columns = columns,
+                            .row_stride = stride,
+                            .panel_stride = KITH_PANEL};
+    *at += rows * stride;
+    return m;
+}
+
+static bool products_init(struct products *products, uint32_t rows, uint32_t in, uint32_t out)
+{
+    size_t floats = (2 * (size_t)rows + in) * (in + out + 64) + 2 * (size_t)in * (out + 32);
+    floats += -floats % KITH_PANEL;
+    float *at = aligned_alloc(KITH_MATRIX_ALIGN, floats * sizeof *at);
+    if (!at) return false;
+    products->memory = at;
+    for (size_t i = 0; i < floats; i++)
+        at[i] = (float)(kith_rng_at(1, i) >> 40) * 0x1p-24f - 0.5f;
+    struct kith_matrix x = plain_rows(&at, rows, in), y = plain_rows(&at, rows, out);
+    struct kith_matrix w = plain_rows(&at, in, out), dx = plain_rows(&at, rows, in);
+    products->forward = (struct kith_gemm_forward){.x = x, .w = w, .y = y};
+    products->backward = (struct kith_gemm_backward){.dy = y, .w = w, .x = x, .dx = dx};
+    products->update = (struct kith_gemm_update){.x = x, .dy = y, .scratch = at};
+    return true;
+}
+
+static void weights_draw(struct kith_model *model, const struct kith_arch *arch, float *plain)
+{
+    float *at = plain;
+    for (uint32_t l = 0; l < arch->layers; l++) {
+        float bound = 1.0f / sqrtf((float)arch->width[l]);
+        size_t count = ((size_t)arch->width[l] + 1) * arch->width[l + 1];
+        for (size_t i = 0; i < count; i++)
+            at[i] = ((float)(kith_rng_at(l, i) >> 40) * 0x1p-23f - 1.0f) * bound;
+        at += count;
+    }
+    kith_model_set_weights(model, plain);
+}
+
+static bool models_init(struct bench *bench)
+{
+    const struct kith_arch *arch = &bench->cell->arch;
+    float *plain = malloc(arch->params * sizeof *plain);
+    bool ok = plain;
+    for (uint32_t who = 0; who < KITH_CONTESTANTS && ok; who++) {
+        if (who == KITH_BENCH_SGEMM || who == KITH_BENCH_PEAK || !takes_part(bench, who)) continue;
+        bool exact = who == KITH_BENCH_EXACT || who == KITH_BENCH_EXACT_PAIR;
+        bench->models[who] = kith_model_new(arch, exact ? KITH_KERNELS_EXACT : KITH_KERNELS_BLAS,
+                                            bench->cell->batch);
+        ok = bench->models[who];
+        if (!ok) break;
+        weights_draw(bench->models[who], arch, plain);
+        if (who == KITH_BENCH_EXACT_PAIR || who == KITH_BENCH_BLAS_PAIR)
+            kith_model_set_parallel(bench->models[who], kith_spin_pool_parallel(bench->pool));
+    }
+    free(plain);
+    return ok;
+}
+
+static bool order_init(struct bench *bench)
+{
+    uint32_t count = bench->plan->data->count;
+    bench->order = malloc(count * sizeof *bench->order);
+    if (!bench->order) return false;
+    const uint8_t seed[KITH_SEED_LEN] = {1};
+    struct kith_rng rng;
+    kith_rng_init(&rng, seed);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t j = kith_rng_below(&rng, i + 1);
+        bench->order[i] = bench->order[j];
+        bench->order[j] = i;
+    }
+    return true;
+}
+
+static bool bench_init(struct bench *bench)
+{
+    const struct kith_arch *arch = &bench->cell->arch;
+    bench->sgemm = kith_blas_products();
+    bench->peak = kith_fma_peak_avx512(1) ? kith_fma_peak_avx512 : kith_fma_peak_avx2;
+    if (!kith_fma_peak_avx2(1)) bench->peak = NULL;
+    bench->pool = bench->plan->pairs ? kith_spin_pool_new(2) : NULL;
+    if (bench->plan->pairs && !bench->pool) return false;
+    if (!order_init(bench)) return false;
+    bench->cell->flops = 0;
+    for (uint32_t l = 0; l < arch->layers; l++) {
+        uint32_t in = arch->width[l], out = arch->width[l + 1];
+        bench->cell->flops += (l > 0 ? 6u : 4u) * (uint64_t)in * out;
+        if (!products_init(&bench->products[l], bench->cell->batch, in, out)) return false;
+    }
+    return models_init(bench);
+}
+
+int kith_bench_cell_run(const struct kith_bench_plan *plan, struct kith_bench_cell *cell)
+{
+    struct bench *bench = calloc(1, sizeof *bench);
+    if (!bench) return KITH_ERR_NOMEM;
+    bench->plan = plan;
+    bench->cell = cell;
+    int err = bench_init(bench) ? 0 : KITH_ERR_NOMEM;
+    if (!err) run_all(bench);
+    for (uint32_t who = 0; who < KITH_CONTESTANTS; who++)
+        kith_model_free(bench->models[who]);
+    for (uint32_t l = 0; l < KITH_LAYERS_MAX; l++)
+        free(bench->products[l].memory);
+    kith_spin_pool_free(bench->pool);
+    free(bench->order);
+    free(bench);
+    return err;
+}
