@@ -20,6 +20,7 @@ void kith_config_default(struct kith_config *ret)
     ret->learner.kd_temperature = 2.0f;
     ret->share = KITH_SHARE_WEIGHTS | KITH_SHARE_LABELS;
     ret->peers = true;
+    ret->dht = true;
     ret->pull_count = 2;
     ret->teacher_count = 2;
     ret->peers_max = 1024;

@@ -18,6 +18,7 @@ struct kith_config {
     struct kith_learner_config learner;
     uint32_t share;         /* enum kith_share, or-ed; 0: alone */
     bool peers;             /* false: neither dial, listen to, nor use others (--no-peers) */
+    bool dht;               /* announce and look others up in the DHT too */
     bool observer;          /* looks on: no learner (dht-cli) */
     uint32_t pull_count;    /* s, 1 to KITH_PULL_MAX */
     uint32_t teacher_count; /* k, 1 to KITH_TEACHERS_MAX */

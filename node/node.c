@@ -104,7 +104,7 @@ struct kith_node *kith_node_new(const struct kith_config *config,
         return NULL;
     }
     kith_directory_init(&node->directory, &overlay.swarm, &config->keypair.hotkey,
-                        config->peers && !config->observer);
+                        config->peers && config->dht && !config->observer);
     describe_self(node);
     node->book_at_us = KITH_NEVER;
     return node;
