@@ -21,6 +21,7 @@ enum kith_event_kind {
     KITH_EVENT_DHT_DONE,
     KITH_EVENT_COMPUTED,
     KITH_EVENT_STORED,
+    KITH_EVENT_ASK_STATUS,
     KITH_EVENT_STOP,
 };
 
@@ -67,6 +68,9 @@ struct kith_event {
             enum kith_store_key key;
             int err;
         } stored;
+        struct {
+            struct kith_id peer; /* whose counters are wanted; it is dialled if need be */
+        } ask_status;
     };
 };
 

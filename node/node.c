@@ -200,6 +200,9 @@ static void dispatch(struct kith_node *node, const struct kith_event *event,
                       event->stored.key == KITH_STORE_PEERS ? "the address book" : "the checkpoint",
                       kith_err_text(event->stored.err));
         return;
+    case KITH_EVENT_ASK_STATUS:
+        kith_overlay_ask_status(&node->overlay, &event->ask_status.peer, turn);
+        return;
     case KITH_EVENT_STOP:
         kith_node_stop(node, turn);
         return;
@@ -341,33 +344,4 @@ uint64_t kith_node_deadline_us(const struct kith_node *node)
     if (overlay < at) at = overlay;
     if (directory < at) at = directory;
     return node->book_at_us < at ? node->book_at_us : at;
-}
-
-const struct kith_stats *kith_node_stats(const struct kith_node *node)
-{
-    return &node->stats;
-}
-
-uint32_t kith_node_peers(const struct kith_node *node, struct kith_id *ret, uint32_t max)
-{
-    uint32_t live = 0;
-    for (uint32_t i = 0; i < node->overlay.peers.count; i++) {
-        const struct kith_peer *peer = &node->overlay.peers.at[node->overlay.peers.order[i]];
-        if (!peer->told) continue;
-        if (live < max) ret[live] = peer->id;
-        live++;
-    }
-    return live;
-}
-
-int kith_node_error(const struct kith_node *node)
-{
-    return node->error;
-}
-
-struct kith_learner *kith_node_learner(const struct kith_node *node)
-{
-    bool lent =
-        node->rounds.phase == KITH_PHASE_COMPUTING || node->rounds.phase == KITH_PHASE_SAVING;
-    return lent ? NULL : node->rounds.learner;
 }

@@ -9,6 +9,7 @@
 #include "base/outbox.h"
 #include "base/rng.h"
 #include "base/turn.h"
+#include "identity/record.h"
 #include "node/config.h"
 #include "node/event.h"
 
@@ -39,6 +40,22 @@ uint64_t kith_node_deadline_us(const struct kith_node *node);
 const struct kith_stats *kith_node_stats(const struct kith_node *node);
 /* The hotkeys of all live remote peers, at most `max`; returns how many there are (nP). */
 uint32_t kith_node_peers(const struct kith_node *node, struct kith_id *ret, uint32_t max);
+/* One peer as a node sees it: for tools. */
+struct kith_peer_view {
+    struct kith_peer_record record; /* the newest; seq 0: only an address is known */
+    bool live;
+    bool linked;
+    uint64_t heard_us; /* when its newest record came */
+};
+/* All peers known, in order of hotkeys, at most `max`; returns how many were written. */
+uint32_t kith_node_view(const struct kith_node *node, uint64_t wall_ms, struct kith_peer_view *ret,
+                        uint32_t max);
+/* The last answer to ASK_STATUS: counters in the order of KITH_STATS_MAP, at most `max`; returns
+ * how many came, 0 if none from this peer yet. */
+uint32_t kith_node_status(const struct kith_node *node, const struct kith_id *peer,
+                          char ret_version[static 32], uint64_t *ret, uint32_t max);
+/* The far ends of the links that are ready, at most `max`; returns how many there are. */
+uint32_t kith_node_links(const struct kith_node *node, struct kith_id *ret, uint32_t max);
 /* Why the node refused to start (a stored checkpoint it cannot use), else 0. */
 int kith_node_error(const struct kith_node *node);
 /* The learner, while no job is lent out, else NULL. For digests and final tests. */

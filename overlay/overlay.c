@@ -257,6 +257,27 @@ static bool is_observer(const struct kith_overlay *overlay, const struct kith_id
     return (record.flags & KITH_PEER_OBSERVER) && kith_id_eq(&record.hotkey, peer);
 }
 
+static void send_status_want(struct kith_overlay *overlay, const struct kith_link_slot *slot,
+                             const struct kith_turn *turn)
+{
+    struct kith_msg msg = {.type = KITH_MSG_STATUS_WANT};
+    uint8_t buffer[16];
+    overlay->status_wanted = (struct kith_id){{0}};
+    kith_outbox_send(turn->out, slot->link, kith_msg_encode(&msg, buffer, sizeof buffer));
+}
+
+void kith_overlay_ask_status(struct kith_overlay *overlay, const struct kith_id *id,
+                             const struct kith_turn *turn)
+{
+    struct kith_peer *peer = kith_peers_find(&overlay->peers, id);
+    const struct kith_link_slot *slot = kith_links_of(&overlay->links, id);
+    overlay->status_wanted = *id;
+    if (slot && slot->hello)
+        send_status_want(overlay, slot, turn);
+    else if (peer)
+        kith_dialer_want(&overlay->dialer, peer, turn);
+}
+
 static void on_hello(struct kith_overlay *overlay, struct kith_link_slot *slot,
                      struct kith_bytes bytes, const struct kith_turn *turn)
 {
@@ -264,6 +285,7 @@ static void on_hello(struct kith_overlay *overlay, struct kith_link_slot *slot,
     slot->observer = is_observer(overlay, &slot->peer, bytes);
     if (!slot->observer) take_record(overlay, bytes, turn);
     if (slot->dialed) kith_spread_digest(&overlay->spread, slot, turn);
+    if (kith_id_eq(&slot->peer, &overlay->status_wanted)) send_status_want(overlay, slot, turn);
     kith_pulls_on_ready(&overlay->pulls, slot, turn);
 }
 

@@ -70,6 +70,7 @@ struct kith_overlay {
     bool changed;           /* liveness may have changed since the last look */
     struct kith_msg status; /* the last STATUS that came; for observers */
     struct kith_id status_from;
+    struct kith_id status_wanted; /* zero: nobody's */
     uint32_t fact_count;
     struct kith_overlay_fact facts[KITH_OVERLAY_FACTS_MAX];
 };
@@ -101,6 +102,9 @@ void kith_overlay_on_contact(struct kith_overlay *overlay, struct kith_bytes rec
 void kith_overlay_on_deadline(struct kith_overlay *overlay, const struct kith_turn *turn);
 uint64_t kith_overlay_deadline_us(const struct kith_overlay *overlay);
 
+/* Ask a peer for its counters, over a link that is dialled if need be. The answer is a fact. */
+void kith_overlay_ask_status(struct kith_overlay *overlay, const struct kith_id *peer,
+                             const struct kith_turn *turn);
 /* Publish bytes: cut, hash, sign, keep. 0 or FULL. */
 int kith_overlay_publish(struct kith_overlay *overlay, enum kith_manifest_kind kind, uint64_t round,
                          uint8_t wire, struct kith_bytes bytes, const struct kith_turn *turn);
