@@ -63,9 +63,10 @@ struct kith_net_config {
      * CRYPTO: a frame was forged, lost, repeated or reordered; RANGE, TYPE: a frame that cannot be;
      * FULL: see above; IO. */
     void (*on_link_down)(void *context, kith_link link, int err);
-    /* SIGNATURE: another hotkey answered than the one expected; INVALID: the address cannot be
-     * dialled or is our own; VERSION; TIMEOUT; FULL: too many dials or links; CLOSED: refused, or
-     * hung up during the handshake; CRYPTO: not a kith of this swarm; IO: no way there. */
+    /* SIGNATURE: another hotkey answered than the one expected; SELF: our own did; INVALID: no
+     * address that can be dialled; VERSION; TIMEOUT; FULL: too many dials or links; CLOSED:
+     * refused, or hung up during the handshake; CRYPTO: not a kith of this swarm; IO: no way there.
+     */
     void (*on_dial_failed)(void *context, uint64_t number, int err);
     /* Whole, 1 to KITH_MESSAGE_MAX bytes; borrowed for the call. */
     void (*on_message)(void *context, kith_link link, struct kith_bytes message);
@@ -113,14 +114,18 @@ int kith_net_new(const struct kith_net_config *config, struct kith_net **ret_net
 /* The port listened on, 0 without a listener. */
 uint16_t kith_net_port(const struct kith_net *net);
 
-/* Dial. Exactly one on_link_up or on_dial_failed with this number follows, unless the net is closed
- * first. `expect` NULL or zero: whoever answers. */
+/* Dial; at most 1,024 times in one turn of the loop (asserted). Exactly one on_link_up or
+ * on_dial_failed with this number follows, unless the net is closed first. `expect` NULL or zero:
+ * whoever answers. */
 void kith_net_dial(struct kith_net *net, uint64_t number, const struct kith_addr *addr,
                    const struct kith_id *expect);
 /* Send head then body as one message of 1 to KITH_MESSAGE_MAX bytes (asserted), copied or sealed
  * before the call returns. False if it was dropped: the link is gone, or the queue is full. */
 bool kith_net_send(struct kith_net *net, kith_link link, enum kith_send_class send_class,
                    struct kith_bytes head, struct kith_bytes body);
+/* How many bytes of frames this link takes now straight from the sender's memory, without a copy
+ * into a queue: for whoever streams from on_drained. 0 for a link that is gone. */
+size_t kith_net_room(const struct kith_net *net, kith_link link);
 /* Say goodbye, after what already waits in the control queue, and close. What waits in the bulk
  * queue is dropped. on_link_down follows. */
 void kith_net_hang_up(struct kith_net *net, kith_link link, enum kith_hang_up_reason reason);
