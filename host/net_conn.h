@@ -94,7 +94,10 @@ struct kith_net {
     uv_tcp_t listener;
     uv_prepare_t prepare; /* runs while something is to be done before the loop waits */
     uv_idle_t idle;       /* keeps the loop from waiting */
-    uint32_t handles;     /* open ones of the three */
+    uv_tcp_t spare;       /* takes a connection that there is no room for */
+    bool is_shedding;     /* it is in use */
+    bool must_shed;       /* one more connection waits for it */
+    uint32_t handles;     /* open ones of these */
     bool is_closing;
     void (*on_closed)(void *context);
     void *closed_context;

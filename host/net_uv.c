@@ -290,6 +290,35 @@ static struct kith_addr addr_of_peer(const uv_tcp_t *tcp)
     return addr_of_socket(&socket);
 }
 
+static void on_shed(uv_handle_t *handle);
+
+/* A listener whose connection is not taken stops: take it with a handle kept for this, and drop it.
+ * While that handle closes, the listener does stop, until on_shed. */
+static void shed(struct kith_net *net)
+{
+    net->must_shed = true;
+    if (net->is_shedding) return;
+    net->must_shed = false;
+    net->is_shedding = true;
+    int err = uv_tcp_init(net->config.loop, &net->spare);
+    kith_assert(err == 0);
+    net->spare.data = net;
+    net->handles++;
+    (void)uv_accept((uv_stream_t *)&net->listener, (uv_stream_t *)&net->spare);
+    uv_close((uv_handle_t *)&net->spare, on_shed);
+}
+
+static void on_shed(uv_handle_t *handle)
+{
+    struct kith_net *net = handle->data;
+    net->handles--;
+    net->is_shedding = false;
+    if (net->is_closing)
+        kith_net_mark(net, NULL);
+    else if (net->must_shed)
+        shed(net);
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct kith_net *net = listener->data;
@@ -300,6 +329,7 @@ static void on_connection(uv_stream_t *listener, int status)
         net->counters.accept_failed++;
         kith_net_log(net, "cannot take a connection: %s",
                      status != 0 ? uv_strerror(status) : "too many, or no memory");
+        if (status == 0) shed(net);
         return;
     }
     if (uv_accept(listener, (uv_stream_t *)&conn->tcp) != 0) {
@@ -484,7 +514,7 @@ void kith_net_close(struct kith_net *net, void (*on_closed)(void *context), void
     net->on_closed = on_closed;
     net->closed_context = context;
     net->failed_count = 0;
-    if (net->handles > 0) uv_close((uv_handle_t *)&net->listener, on_handle_closed);
+    if (net->config.bind.family != 0) uv_close((uv_handle_t *)&net->listener, on_handle_closed);
     for (uint32_t i = 0; i < net->conn_count; i++) {
         struct kith_conn *conn = net->conns[i];
         if (conn->phase == KITH_CONN_OPEN)

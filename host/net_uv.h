@@ -109,7 +109,8 @@ struct kith_net_counters {
 };
 
 /* 0; IN_USE: the port is taken; PERMISSION; INVALID: no loop, key, callback or such address on this
- * machine; RANGE: links_max; NOMEM; IO. */
+ * machine; RANGE: links_max; NOMEM; IO. After an error the loop must turn once more, if it is to be
+ * closed. */
 int kith_net_new(const struct kith_net_config *config, struct kith_net **ret_net);
 /* The port listened on, 0 without a listener. */
 uint16_t kith_net_port(const struct kith_net *net);
