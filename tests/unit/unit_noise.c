@@ -165,6 +165,24 @@ static void small_order_static_keys_end_it(void)
     }
 }
 
+/* A static key with its top bit set gives the same DH, and is refused. */
+static void other_spelling_of_a_static_key_ends_it(void)
+{
+    for (int i = 0; i < 2; i++) {
+        uint8_t bit = i ? 0x80 : 0;
+        struct kith_noise noise[2];
+        uint8_t out[TEXT_MAX];
+        init_pair(&noise_vectors[0], noise);
+        run_message(&noise[0], &noise[1], noise_vectors[0].message[0].payload,
+                    noise_vectors[0].message[0].sealed);
+        noise[1].static_public[31] |= bit;
+        struct kith_writer writer = kith_writer_into(out, sizeof out);
+        check_int(kith_noise_write_keys(&noise[1], &writer), 0);
+        struct kith_reader reader = kith_reader_of(kith_written(&writer));
+        check_int(kith_noise_read_keys(&noise[0], &reader), bit ? KITH_ERR_CRYPTO : 0);
+    }
+}
+
 static void wipe_leaves_nothing(void)
 {
     struct kith_noise noise[2];
@@ -181,6 +199,7 @@ int main(void)
     run(small_order_keys_end_it);
     run(other_spellings_of_a_key_end_it);
     run(small_order_static_keys_end_it);
+    run(other_spelling_of_a_static_key_ends_it);
     run(wipe_leaves_nothing);
     return test_end();
 }

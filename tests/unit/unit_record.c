@@ -216,6 +216,7 @@ static const struct bad_bytes bad_records[] = {
     {"ends before it begins", 58, {0xe7, 0x5b, 0xc5, 0x6a}, 4, KITH_ERR_RANGE},
     {"lifetime of 901 s", 58, {0x6d, 0x5f, 0xc5, 0x6a}, 4, KITH_ERR_RANGE},
     {"lifetime without end", 58, {255, 255, 255, 255}, 4, KITH_ERR_RANGE},
+    {"ends 11 s later, past 2^32", 54, {255, 255, 255, 255, 10, 0, 0, 0}, 8, KITH_ERR_RANGE},
     {"depth 33", 62, {33}, 1, KITH_ERR_RANGE},
     {"version 0 spoken", 63, {0}, 1, KITH_ERR_RANGE},
     {"version_min over version_max", 63, {4}, 1, KITH_ERR_RANGE},
@@ -226,6 +227,7 @@ static const struct bad_bytes bad_records[] = {
     {"stamp difficulty", 87, {1}, 1, KITH_ERR_INVALID},
     {"newline in model", 88, "\n", 1, KITH_ERR_INVALID},
     {"escape in model", 90, "\x1b", 1, KITH_ERR_INVALID},
+    {"delete in model", 90, "\x7f", 1, KITH_ERR_INVALID},
     {"byte past ASCII in model", 90, {0x80}, 1, KITH_ERR_INVALID},
     {"bytes after the model's NUL", 119, {'x'}, 1, KITH_ERR_INVALID},
     {"five addresses", 120, {5}, 1, KITH_ERR_RANGE},
@@ -340,6 +342,25 @@ static void another_author(void)
     check_int(open_and_verify_record(record, &swarm), KITH_ERR_SIGNATURE);
 }
 
+/* The author's own signature under a record that names somebody else. */
+static void record_of_one_signed_by_another(void)
+{
+    uint8_t buffer[KITH_RECORD_MAX], text[1024];
+    struct kith_bytes bytes = seal_record(0, buffer);
+    size_t len = bytes.len - KITH_SIGNATURE_LEN;
+    buffer[14] ^= 1;
+    memcpy(text, "kith/rec/1", 11);
+    memcpy(text + 11, swarm.bytes, KITH_ID_LEN);
+    memcpy(text + 11 + KITH_ID_LEN, buffer, len);
+    kith_ed25519.sign(&pair, text, 11 + KITH_ID_LEN + len, buffer + len);
+    check_int(kith_record_verify(bytes, &swarm, &pair.hotkey, &kith_ed25519), KITH_ERR_SIGNATURE);
+    /* The same bytes with the right name: it is the name alone that was refused. */
+    buffer[14] ^= 1;
+    memcpy(text + 11 + KITH_ID_LEN, buffer, len);
+    kith_ed25519.sign(&pair, text, 11 + KITH_ID_LEN + len, buffer + len);
+    check_int(kith_record_verify(bytes, &swarm, &pair.hotkey, &kith_ed25519), 0);
+}
+
 /* The kinds' domains differ: a record's signature can never stand under a manifest. */
 static void signature_of_the_other_kind(void)
 {
@@ -401,6 +422,7 @@ int main(void)
     run(model_of_32_characters_without_a_nul);
     run(another_swarm);
     run(another_author);
+    run(record_of_one_signed_by_another);
     run(signature_of_the_other_kind);
     run(times);
     run(limits_are_allowed);

@@ -66,6 +66,8 @@ static void other_texts_are_refused(void)
         {"5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKut\xc3\xa4", KITH_ERR_INVALID},
         {"zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", KITH_ERR_RANGE},
         {"111111111111111111111111111111111111111111111111", KITH_ERR_RANGE},
+        /* The first address plus 2^280: the same 35 bytes, were the rest cut off. */
+        {"WpPp6YqTUURf17pk29pVUubDXKpAHLV4fSX8hNFTLBV9xbk4", KITH_ERR_RANGE},
         /* Of the same key, under prefix 0 (Polkadot), filled up to 48 characters. */
         {"115oF4uVJwmo4hdGXQoBfAkJhCRNRSzRPEmLaUdC9Rz6NfvT", KITH_ERR_RANGE},
     };
