@@ -99,6 +99,7 @@ struct kith_conn *kith_conn_new(struct kith_net *net, bool dialed, const struct 
     conn->net = net;
     conn->dialed = dialed;
     conn->addr = *addr;
+    conn->phase = KITH_CONN_CLOSING; /* counted nowhere */
     conn->batch_max = KITH_NET_BATCH_MAX;
     kith_send_queue_init(&conn->control, net->config.limits.control_max);
     kith_send_queue_init(&conn->bulk, net->config.limits.bulk_max);

@@ -1,6 +1,6 @@
 /* tests/contract/contract_link.h: what a node relies on in its links, written once and run against
- * net_uv over loopback and against the simulator's model. What surprises us in the one goes in here,
- * and so into the other. */
+ * net_uv over loopback and against the simulator's model. What surprises us in the one goes in
+ * here, and so into the other. */
 #ifndef KITH_TESTS_CONTRACT_LINK_H
 #define KITH_TESTS_CONTRACT_LINK_H
 
@@ -24,11 +24,11 @@ struct contract_link_event {
     enum contract_link_kind kind;
     uint32_t node;
     kith_link link;
-    struct kith_id peer;   /* of UP */
-    bool dialed;           /* of UP */
-    uint64_t number;       /* of UP and DIAL_FAILED */
-    int err;               /* of DOWN and DIAL_FAILED */
-    size_t len;            /* of MESSAGE */
+    struct kith_id peer; /* of UP */
+    bool dialed;         /* of UP */
+    uint64_t number;     /* of UP and DIAL_FAILED */
+    int err;             /* of DOWN and DIAL_FAILED */
+    size_t len;          /* of MESSAGE */
     uint8_t bytes[KITH_MESSAGE_MAX];
 };
 

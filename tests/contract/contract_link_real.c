@@ -28,8 +28,9 @@ static void dial(void *context, uint32_t node, uint64_t number, const struct kit
     kith_net_dial(world->nodes[node].net, number, to, expect);
 }
 
-static bool send(void *context, uint32_t node, kith_link link, enum kith_send_class send_class,
-                 struct kith_bytes head, struct kith_bytes body)
+static bool send_message(void *context, uint32_t node, kith_link link,
+                         enum kith_send_class send_class, struct kith_bytes head,
+                         struct kith_bytes body)
 {
     struct link_world *world = context;
     return kith_net_send(world->nodes[node].net, link, send_class, head, body);
@@ -66,7 +67,7 @@ int main(void)
         .hotkey = hotkey,
         .addr = addr,
         .dial = dial,
-        .send = send,
+        .send = send_message,
         .hang_up = hang_up,
         .vanish = vanish,
         .next = next,
