@@ -30,6 +30,13 @@ static struct kith_bytes record_of(const struct kith_peer *peer)
     return (struct kith_bytes){peer->record_bytes, peer->record_len};
 }
 
+/* Whom we ourselves found dead we do not introduce to others, though its record may still be valid.
+ */
+static bool may_pass_on(const struct kith_peer *peer, const struct kith_turn *turn)
+{
+    return !peer->down && kith_peer_is_valid(peer, turn->wall_ms);
+}
+
 void kith_spread_init(struct kith_spread *spread, struct kith_peers *peers,
                       struct kith_links *links)
 {
@@ -72,7 +79,7 @@ static void pass_on(struct kith_spread *spread, struct kith_link_slot *slot,
     for (uint32_t i = 0; i < spread->peers->count; i++) {
         const struct kith_peer *peer = kith_peers_nth(spread->peers, i);
         bool theirs = kith_id_eq(&peer->id, &slot->peer);
-        if (peer->hot && !theirs && kith_peer_is_valid(peer, turn->wall_ms))
+        if (peer->hot && !theirs && may_pass_on(peer, turn))
             parcel_add(&parcel, record_of(peer), turn);
     }
     parcel_flush(&parcel, turn);
@@ -127,7 +134,7 @@ void kith_spread_digest(struct kith_spread *spread, struct kith_link_slot *slot,
             digest_append(&msg, own, spread->own_seq);
             own_due = false;
         }
-        if (kith_peer_is_valid(peer, turn->wall_ms)) digest_append(&msg, prefix, peer->record.seq);
+        if (may_pass_on(peer, turn)) digest_append(&msg, prefix, peer->record.seq);
     }
     if (own_due) digest_append(&msg, own, spread->own_seq);
 
@@ -163,7 +170,7 @@ static void answer_with_records(struct kith_spread *spread, kith_link link,
         const struct kith_peer *peer = kith_peers_nth(spread->peers, i);
         uint64_t prefix = kith_digest_prefix(&peer->id);
         if (prefix > msg->digest.last) break;
-        if (!kith_peer_is_valid(peer, turn->wall_ms)) continue;
+        if (!may_pass_on(peer, turn)) continue;
         if (digest_seq_of(msg, prefix) < peer->record.seq)
             parcel_add(&parcel, record_of(peer), turn);
     }
@@ -206,7 +213,7 @@ void kith_spread_on_want(struct kith_spread *spread, struct kith_link_slot *slot
         const struct kith_peer *peer = kith_peers_find_prefix(spread->peers, prefix);
         if (prefix == own && spread->own.len)
             parcel_add(&parcel, spread->own, turn);
-        else if (peer && kith_peer_is_valid(peer, turn->wall_ms))
+        else if (peer && may_pass_on(peer, turn))
             parcel_add(&parcel, record_of(peer), turn);
     }
     parcel_flush(&parcel, turn);

@@ -30,6 +30,27 @@ static void killed_peer_leaves_soon_when_its_links_break(void)
     room_free(room);
 }
 
+static void a_newcomer_is_not_introduced_to_the_dead(void)
+{
+    struct room *room = room_new(4, 1024);
+    room->at[3].dead = true;
+    room_start(room);
+    room->at[0].dead = true;
+    for (kith_link link = 1; link <= room->at[0].links; link++)
+        room_cut(room, 0, link);
+    room_pass(room, 2 * KITH_SECOND_US);
+    room->at[3].dead = false;
+    struct kith_turn turn = room_turn(room, 3);
+    struct kith_addr own = room_addr(3), other = room_addr(1);
+    kith_overlay_start(&room->at[3].overlay, &own, 1, &other, 1, (struct kith_bytes){NULL, 0},
+                       &turn);
+    room_flush(room, 3);
+    room_pass(room, 2 * KITH_SECOND_US);
+    check_int(room->at[3].stats.peers, 2);
+    check(!seen_by(room, 3, 0));
+    room_free(room);
+}
+
 static void silent_peer_leaves_within_its_lifetime(void)
 {
     /* Its links stay, nothing comes. */
@@ -282,6 +303,7 @@ int main(void)
 {
     run(all_find_each_other_through_one);
     run(killed_peer_leaves_soon_when_its_links_break);
+    run(a_newcomer_is_not_introduced_to_the_dead);
     run(silent_peer_leaves_within_its_lifetime);
     run(goodbye_leaves_every_list_at_once);
     run(records_are_refused_and_counted);
