@@ -9,7 +9,7 @@
 #include "training/kernels.h"
 #include "training/lanes.h"
 
-enum { FETCH_AHEAD = 2 };
+enum { FETCH_AHEAD = 4 };
 
 /* 1 / 255 as a sum: fma(p, high, p low) is p / 255 correctly rounded for p = 0 to 255. */
 static const float pixel_high = 0x1.010102p-8f, pixel_low = -0x1.fdfdfep-33f;

@@ -1,0 +1,243 @@
+#include "tools/bench_train.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "host/spin_pool.h"
+#include "tools/bench_accuracy.h"
+#include "tools/bench_report.h"
+#include "training/kernels.h"
+
+enum { INPUTS = 784, CLASSES = 10, IMAGES = 60000, ARGS_MAX = 64, IDLE_S = 3 };
+
+const char kith_bench_train_help[] =
+    "--json                one JSON object instead of the table\n"
+    "--cell ARCH/BATCH     only this cell, such as mlp:256,128/32 (default: 784-256-128-10,\n"
+    "                      784-1024-10 and 784-32-10, each at 32, 64 and 128)\n"
+    "--reps N              samples of each contestant, 3 to 101 (default 9)\n"
+    "--slice-ms N          CPU time of a sample, 5 to 2000 (default 40)\n"
+    "--threads 1|2         2 measures two threads as well (default 2)\n"
+    "--openblas-core NAME  what OpenBLAS shall take the CPU for; \"auto\" leaves it to OpenBLAS\n"
+    "                      (default: Haswell on an x86-64 with AVX2, else auto)\n"
+    "--epochs N            train the cell on Fashion-MNIST for N epochs, 1 to 100, and print the\n"
+    "                      test accuracy after each instead\n"
+    "--rate R              its learning rate, 0 to 10 (default 0.02)\n"
+    "--seed N              of its first weights and its order, 0 to 1000000 (default 1)\n"
+    "--data DIR            its IDX files\n";
+
+struct options {
+    bool json;
+    bool one_cell;
+    struct kith_arch arch;
+    uint32_t batch;
+    uint32_t reps;
+    uint32_t slice_ms;
+    uint32_t threads;
+    const char *core;
+    struct kith_accuracy accuracy;
+};
+
+static int refuse(const char *option, const char *value, const char *allowed)
+{
+    (void)fprintf(stderr, "kith bench train: %s %s: must be %s\n", option, value, allowed);
+    return 2;
+}
+
+static bool number_parse(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
+{
+    if (*text < '0' || *text > '9') return false;
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno || *end != '\0' || value < min || value > max) return false;
+    *ret = (uint32_t)value;
+    return true;
+}
+
+static bool rate_parse(const char *text, float *ret)
+{
+    if (*text < '0' || *text > '9') return false;
+    char *end;
+    float value = strtof(text, &end);
+    if (*end != '\0' || !(value > 0) || value > 10) return false;
+    *ret = value;
+    return true;
+}
+
+static bool cell_parse(const char *text, struct options *options)
+{
+    char arch[KITH_ARCH_TEXT_MAX];
+    const char *slash = strchr(text, '/');
+    if (!slash || (size_t)(slash - text) >= sizeof arch) return false;
+    memcpy(arch, text, (size_t)(slash - text));
+    arch[slash - text] = '\0';
+    options->one_cell = true;
+    return kith_arch_parse(arch, INPUTS, CLASSES, 1u << 26, &options->arch) == 0 &&
+           number_parse(slash + 1, 1, 4096, &options->batch);
+}
+
+/* One option with its value; 0, or the exit status. */
+static int option_set(struct options *options, const char *name, const char *value)
+{
+    if (strcmp(name, "--cell") == 0)
+        return cell_parse(value, options) ? 0
+                                          : refuse(name, value, "ARCH/BATCH, as mlp:256,128/32");
+    if (strcmp(name, "--reps") == 0)
+        return number_parse(value, 3, KITH_BENCH_REPS_MAX, &options->reps)
+                   ? 0
+                   : refuse(name, value, "a number from 3 to 101");
+    if (strcmp(name, "--slice-ms") == 0)
+        return number_parse(value, 5, 2000, &options->slice_ms)
+                   ? 0
+                   : refuse(name, value, "a number from 5 to 2000");
+    if (strcmp(name, "--threads") == 0)
+        return number_parse(value, 1, 2, &options->threads) ? 0 : refuse(name, value, "1 or 2");
+    if (strcmp(name, "--epochs") == 0)
+        return number_parse(value, 1, 100, &options->accuracy.epochs)
+                   ? 0
+                   : refuse(name, value, "a number from 1 to 100");
+    if (strcmp(name, "--rate") == 0)
+        return rate_parse(value, &options->accuracy.rate)
+                   ? 0
+                   : refuse(name, value, "a number above 0, at most 10");
+    if (strcmp(name, "--seed") == 0)
+        return number_parse(value, 0, 1000000, &options->accuracy.seed)
+                   ? 0
+                   : refuse(name, value, "a number from 0 to 1000000");
+    if (strcmp(name, "--openblas-core") == 0) {
+        options->core = value;
+        return 0;
+    }
+    if (strcmp(name, "--data") == 0) {
+        options->accuracy.directory = value;
+        return 0;
+    }
+    (void)fprintf(stderr, "kith bench train: %s: no such option; allowed are:\n%s", name,
+                  kith_bench_train_help);
+    return 2;
+}
+
+static int options_parse(int argc, char **argv, struct options *options)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            options->json = true;
+            continue;
+        }
+        if (strncmp(argv[i], "--", 2) == 0 && i + 1 == argc)
+            return refuse(argv[i], "", "followed by a value, or is unknown");
+        int status = option_set(options, argv[i], i + 1 < argc ? argv[i + 1] : "");
+        if (status) return status;
+        i++;
+    }
+    if (options->accuracy.epochs > 0 && !options->one_cell)
+        return refuse("--epochs", "without --cell", "given with a cell to train");
+    return 0;
+}
+
+static bool has_avx2(void)
+{
+    const struct kith_kernel_set *paths[KITH_PATHS_MAX];
+    return kith_exact_paths(paths) > 1;
+}
+
+/* OpenBLAS chooses its kernels when it is loaded, from this variable, and Debian's chooses slower
+ * ones than it could where it sees AVX-512: start again with the variable set. */
+static void core_choose(const char *core)
+{
+    static const char variable[] = "OPENBLAS_CORETYPE";
+    if (!core) core = has_avx2() ? "Haswell" : "auto";
+    if (strcmp(core, "auto") == 0 || getenv(variable)) return;
+    FILE *file = fopen("/proc/self/cmdline", "r");
+    if (!file) return;
+    static char line[16384];
+    size_t len = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    char *args[ARGS_MAX + 1] = {NULL};
+    size_t at = 0;
+    for (int i = 0; i < ARGS_MAX && at < len; i++, at += strlen(line + at) + 1)
+        args[i] = line + at;
+    if (at < len || setenv(variable, core, 1) != 0) return;
+    (void)execv("/proc/self/exe", args);
+    (void)fprintf(stderr, "kith bench train: cannot start again: %s\n", strerror(errno));
+}
+
+/* The share of a core that this process uses while it waits with a model, OpenBLAS and a pool of
+ * threads ready. */
+static double idle_share(void)
+{
+    struct kith_spin_pool *pool = kith_spin_pool_new(2);
+    double cpu = kith_bench_cpu_s(), wall = kith_bench_wall_s();
+    const struct timespec rest = {.tv_sec = IDLE_S};
+    (void)nanosleep(&rest, NULL);
+    double share = (kith_bench_cpu_s() - cpu) / (kith_bench_wall_s() - wall);
+    kith_spin_pool_free(pool);
+    return share;
+}
+
+static int cells_run(const struct options *options, const struct kith_dataset *data,
+                     struct kith_bench_report *report)
+{
+    static const char *const archs[] = {"mlp:256,128", "mlp:1024", "mlp:32"};
+    const struct kith_bench_plan plan = {
+        .data = data,
+        .reps = options->reps,
+        .slice_ms = options->slice_ms,
+        .pairs = options->threads == 2,
+    };
+    report->pairs = plan.pairs;
+    report->count = options->one_cell ? 1 : KITH_BENCH_CELLS_MAX;
+    for (uint32_t i = 0; i < report->count; i++) {
+        struct kith_bench_cell *cell = &report->cells[i];
+        cell->arch = options->arch;
+        cell->batch = options->batch;
+        if (!options->one_cell) {
+            cell->batch = 32u << i % 3;
+            int err = kith_arch_parse(archs[i / 3], INPUTS, CLASSES, 1u << 26, &cell->arch);
+            if (err) return err;
+        }
+        int err = kith_bench_cell_run(&plan, cell);
+        if (err) return err;
+    }
+    report->idle_s = IDLE_S;
+    report->idle_share = options->one_cell ? -1 : idle_share();
+    return 0;
+}
+
+static int speed_run(const struct options *options)
+{
+    static struct kith_bench_report report;
+    const uint8_t seed[KITH_SEED_LEN] = {1};
+    struct kith_dataset data;
+    int err = kith_dataset_synthetic(seed, 0, IMAGES, INPUTS, CLASSES, &data);
+    if (!err) {
+        err = cells_run(options, &data, &report);
+        kith_dataset_release(&data);
+    }
+    if (!err && options->json) err = kith_bench_report_json(&report);
+    if (!err && !options->json) kith_bench_report_table(&report);
+    if (err) (void)fprintf(stderr, "kith bench train: %s\n", kith_err_text(err));
+    return err ? 1 : 0;
+}
+
+int kith_bench_train(int argc, char **argv)
+{
+    struct options options = {
+        .reps = 9,
+        .slice_ms = 40,
+        .threads = 2,
+        .accuracy = {.rate = 0.02f, .seed = 1},
+    };
+    int status = options_parse(argc, argv, &options);
+    if (status) return status;
+    core_choose(options.core);
+    if (options.accuracy.epochs == 0) return speed_run(&options);
+    options.accuracy.arch = options.arch;
+    options.accuracy.batch = options.batch;
+    return kith_accuracy_run(&options.accuracy) == 0 ? 0 : 1;
+}
