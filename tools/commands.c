@@ -1,0 +1,338 @@
+#include "tools/commands.h"
+
+#include "host/dataset_file.h"
+#include "tools/values.h"
+#include "training/distill.h"
+#include "training/mix.h"
+#include "training/partition.h"
+
+#define FLAG(name_, help_)                                                                         \
+    {                                                                                              \
+        .name = name_, .kind = KITH_OPTION_FLAG, .help = help_                                     \
+    }
+#define INT(name_, argument_, fallback_, min_, max_, help_)                                        \
+    {                                                                                              \
+        .name = name_, .argument = argument_, .fallback = fallback_, .kind = KITH_OPTION_INT,      \
+        .min = min_, .max = max_, .help = help_                                                    \
+    }
+#define REAL(name_, argument_, fallback_, low_, high_, help_)                                      \
+    {                                                                                              \
+        .name = name_, .argument = argument_, .fallback = fallback_, .kind = KITH_OPTION_REAL,     \
+        .low = low_, .high = high_, .help = help_                                                  \
+    }
+#define WORD(name_, argument_, fallback_, words_, help_)                                           \
+    {                                                                                              \
+        .name = name_, .argument = argument_, .fallback = fallback_, .kind = KITH_OPTION_WORD,     \
+        .words = words_, .help = help_                                                             \
+    }
+#define TEXT(name_, argument_, fallback_, check_, allowed_, help_)                                 \
+    {                                                                                              \
+        .name = name_, .argument = argument_, .fallback = fallback_, .kind = KITH_OPTION_TEXT,     \
+        .check = check_, .allowed = allowed_, .help = help_                                        \
+    }
+#define TEXTS(name_, argument_, check_, allowed_, help_)                                           \
+    {                                                                                              \
+        .name = name_, .argument = argument_, .kind = KITH_OPTION_TEXT, .check = check_,           \
+        .allowed = allowed_, .repeats = true, .help = help_                                        \
+    }
+#define FILE_OPTION(name_, help_)         TEXT(name_, "FILE", NULL, NULL, "a file's path", help_)
+#define DIR_OPTION(name_, default_, help) TEXT(name_, "DIR", default_, NULL, "a directory", help)
+#define PORT_ALLOWED                      "a port (1 to 65535)"
+#define LAYERS_ALLOWED                                                                             \
+    "all layers as in 784-256-128-10, or the hidden ones as in mlp:256,128: at most 8 layers of "  \
+    "1 to 16384"
+#define END                                                                                        \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+
+/* What a learner is, the same for a node and for all nodes of the simulator. */
+#define LEARNING                                                                                   \
+    FILE_OPTION("swarm", "rules of the swarm to join; the built-in swarm is fashion-mnist"),       \
+        DIR_OPTION("data", KITH_DATASET_DIR_DEFAULT,                                               \
+                   "where the IDX files of the data set are, gzip or not"),                        \
+        FLAG("synthetic", "learn a small synthetic task that needs no file"),                      \
+        TEXT("partition", "SPLIT", "iid", kith_is_partition, KITH_PARTITION_ALLOWED,               \
+             "how the training images are dealt out"),                                             \
+        WORD("share", "WHAT", "both", "weights labels both none", "what is exchanged with peers"), \
+        WORD("wire", "FORM", "int8", "fp32 int8 int4", "how published weights are written"),       \
+        WORD("kernels", "WHICH", "exact", "exact blas",                                            \
+             "arithmetic: exact gives the same bits on every machine"),                            \
+        INT("batch", "B", "32", 1, 4096, "images of a batch"),                                     \
+        INT("steps", "H", "20", 1, 100000, "batches of a round"),                                  \
+        REAL("rate", "RATE", "0.1", 0.000001, 10, "learning rate"),                                \
+        REAL("momentum", "M", "0.9", 0, 0.999, "momentum"),                                        \
+        INT("pulls", "S", "2", 1, KITH_PULL_MAX, "peers whose weights are mixed in each round"),   \
+        INT("teachers", "K", "2", 1, KITH_TEACHERS_MAX,                                            \
+            "peers whose soft labels are learned from each round")
+
+static const struct kith_option none[] = {END};
+
+static const struct kith_option kith_options[] = {
+    FLAG("version", "print the version and end"),
+    END,
+};
+
+const struct kith_command kith_command_kith = {
+    .name = "kith",
+    .operands = "COMMAND",
+    .operands_max = 1,
+    .summary = "nodes that find each other and learn together, without a coordinator",
+    .text = "Nodes train on their own data and exchange weights and soft labels with whomever they "
+            "find. No node is special.\n"
+            "\n"
+            "  kith node          train and share\n"
+            "  kith key new       make a hotkey\n"
+            "  kith key show      print a hotkey's address\n"
+            "  kith swarm show    print a swarm's rules and id\n"
+            "  kith sim           run many nodes in virtual time\n"
+            "  kith bench train   measure training\n"
+            "  kith bench wire    measure links\n"
+            "\n"
+            "Each takes --help. See also dht-cli --help.",
+    .options = kith_options,
+};
+
+#define STATE_TEXT "DIR is $XDG_STATE_HOME/kith or ~/.local/state/kith by default."
+
+static const struct kith_option key_new_options[] = {
+    FILE_OPTION("out", "write the key there"),
+    DIR_OPTION("state", NULL, "write the key into this state directory, where a node looks for it"),
+    END,
+};
+
+const struct kith_command kith_command_key_new = {
+    .name = "kith key new",
+    .operands = "",
+    .summary = "make an ed25519 hotkey",
+    .text = "Write a new secret key to a file with mode 0600 and print its SS58 address (prefix "
+            "42). A file that exists is never overwritten.\n"
+            "\n"
+            "Without --out the key goes to DIR/hotkey. " STATE_TEXT,
+    .options = key_new_options,
+};
+
+static const struct kith_option key_show_options[] = {
+    FILE_OPTION("key", "the key's file"),
+    DIR_OPTION("state", NULL, "show the key of this state directory"),
+    END,
+};
+
+const struct kith_command kith_command_key_show = {
+    .name = "kith key show",
+    .operands = "",
+    .summary = "print a hotkey's address",
+    .text = "Print the SS58 address of a key file. A file that others can read is refused.\n"
+            "\n"
+            "Without --key it is DIR/hotkey. " STATE_TEXT,
+    .options = key_show_options,
+};
+
+const struct kith_command kith_command_swarm_show = {
+    .name = "kith swarm show",
+    .operands = "[FILE]",
+    .operands_max = 1,
+    .summary = "print a swarm's rules and id",
+    .text = "Check a swarm's rules and print them in full, as a file that can be used again, with "
+            "the swarm's id. Without FILE: the built-in swarm.",
+    .options = none,
+};
+
+static const struct kith_option node_options[] = {
+    {.name = "port",
+     .argument = "PORT",
+     .kind = KITH_OPTION_INT,
+     .min = 1,
+     .max = 65535,
+     .allowed = PORT_ALLOWED,
+     .help = "listen on this TCP and UDP port; without it, on a free one, which is printed"},
+    TEXT("bind", "IP", "0.0.0.0", kith_is_ip, "a numeric IPv4 or IPv6 address",
+         "listen on this address only"),
+    TEXTS("address", "IP:PORT", kith_is_address,
+          "an address that can be reached, as 192.0.2.1:8120 or [2001:db8::1]:8120",
+          "where others reach this node; found out without it"),
+    TEXTS("bootstrap", "HOST:PORT", kith_is_place,
+          "a host and a port, as 192.0.2.1:8120, [2001:db8::1]:8120 or name:8120",
+          "a node to begin with"),
+    LEARNING,
+    TEXT("model", "LAYERS", "784-256-128-10", kith_is_layers, LAYERS_ALLOWED, "the model's layers"),
+    TEXT("shard", "I/N", "0/1", kith_is_shard,
+         "a part I of N, as in 0/4, I below N, N at most 65536",
+         "this node's part of the training images, counted from 0"),
+    TEXT("classes", "SET", NULL, kith_is_classes, KITH_CLASSES_ALLOWED,
+         "only these labels of the part"),
+    INT("epochs", "N", "0", 0, 1000000, "end after so many epochs of the own data; 0: never"),
+    INT("rounds", "N", "0", 0, 1000000000, "end after so many rounds; 0: never"),
+    FLAG("stay", "after the last epoch or round keep serving peers"),
+    DIR_OPTION("state", NULL,
+               "holds the key, the checkpoint and known peers; one node uses it at a time"),
+    FILE_OPTION("key", "the hotkey; without it, the state directory's, made if there is none"),
+    WORD("log", "FORM", "text", "text json", "how reports are printed"),
+    WORD("log-level", "LEVEL", "info", "debug info warning error", "the least level printed"),
+    FLAG("no-peers", "learn alone"),
+    FLAG("no-dht", "use the given addresses and peer exchange only"),
+    INT("seed", "N", NULL, 0, UINT64_MAX, "of this node's own draws; without it, from the system"),
+    END,
+};
+
+const struct kith_command kith_command_node = {
+    .name = "kith node",
+    .operands = "",
+    .summary = "train on the own data and learn from peers",
+    .text = "Train at once, alone as well as with others, print a line every 10 batches and the "
+            "accuracy on the test set once an epoch. Peers are found through --bootstrap, through "
+            "the peers known before, and through the DHT.\n"
+            "\n"
+            "Without --state the first node of a user takes $XDG_STATE_HOME/kith or "
+            "~/.local/state/kith, a second one at the same time kith-2 beside it, and so on.\n"
+            "\n"
+            "Ctrl+C or SIGTERM saves a checkpoint, says goodbye and ends; the next start goes on "
+            "from there. Again, it ends at once.\n"
+            "\n"
+            "  kith node --port 8120\n"
+            "  kith node --bootstrap 127.0.0.1:8120",
+    .options = node_options,
+};
+
+static const struct kith_option sim_options[] = {
+    INT("nodes", "N", "8", 1, 16384, "how many nodes"),
+    INT("seed", "X", "1", 0, UINT64_MAX, "of everything that is drawn"),
+    LEARNING,
+    TEXTS("model", "LAYERS", kith_is_layers, LAYERS_ALLOWED,
+          "the models' layers, dealt out in turn; without it 784-256-128-10"),
+    TEXTS("classes", "SET", kith_is_classes, KITH_CLASSES_ALLOWED,
+          "only these labels of a node's part, dealt out in turn"),
+    INT("rounds", "N", "20", 0, 1000000000, "end when all have done so many; 0: by time only"),
+    REAL("seconds", "S", "0", 0, 1e9, "end at this virtual time; 0: by rounds only"),
+    REAL("latency", "MS", "50", 0, 60000, "of a message one way, on average"),
+    REAL("bandwidth", "MBPS", "0", 0, 1e6, "of a node each way, in Mbit/s; 0: no limit"),
+    REAL("loss", "SHARE", "0", 0, 0.99, "of messages sent again and of dials that fail"),
+    REAL("gflops", "G", "1", 0.000001, 1e6, "how fast a node trains, in GFLOP/s"),
+    REAL("kill-share", "SHARE", "0", 0, 1, "of the nodes that are killed"),
+    REAL("kill-at", "S", "0", 0, 1e9, "virtual time at which they are killed"),
+    REAL("restart-after", "S", "0", 0, 1e9, "virtual time until they start again; 0: never"),
+    FLAG("kill-first", "the node that the others start from is among them"),
+    INT("threads", "N", "1", 1, 64, "that train at once; changes no result"),
+    FLAG("real-signatures", "Ed25519 instead of a cheap keyed hash"),
+    FLAG("quiet", "no bar while it runs"),
+    FILE_OPTION("json", "write the report there as JSON"),
+    FILE_OPTION("trace", "write a line for each event there"),
+    END,
+};
+
+const struct kith_command kith_command_sim = {
+    .name = "kith sim",
+    .operands = "",
+    .summary = "run many nodes in virtual time",
+    .text = "Run the same nodes as kith node with a simulated network, DHT and clock and with real "
+            "training, then print a summary and a hash of all that happened. Equal options give "
+            "equal hashes.\n"
+            "\n"
+            "  kith sim --nodes 32 --partition dirichlet:0.1 --seed 1",
+    .options = sim_options,
+};
+
+static const struct kith_option bench_train_options[] = {
+    FLAG("json", "print JSON instead of a table"),
+    TEXT("cell", "ARCH/BATCH", NULL, NULL, "a model and a batch, as mlp:256,128/32",
+         "measure only this one; without it 784-256-128-10, 784-1024-10 and 784-32-10, each at 32, "
+         "64 and 128"),
+    INT("reps", "N", "9", 3, 101, "samples of each contestant"),
+    INT("slice-ms", "MS", "40", 5, 2000, "CPU time of a sample"),
+    INT("threads", "N", "2", 1, 2, "2 measures two threads as well"),
+    TEXT("openblas-core", "NAME", NULL, NULL, "a core of OpenBLAS, or auto",
+         "what OpenBLAS takes the processor for; without it Haswell if there is AVX2"),
+    INT("epochs", "N", NULL, 1, 100,
+        "train the cell on Fashion-MNIST and print the accuracy after each epoch instead"),
+    REAL("rate", "RATE", "0.02", 0.000001, 10, "its learning rate"),
+    INT("seed", "N", "1", 0, 1000000, "of its first weights and its order"),
+    DIR_OPTION("data", KITH_DATASET_DIR_DEFAULT, "its IDX files"),
+    END,
+};
+
+const struct kith_command kith_command_bench_train = {
+    .name = "kith bench train",
+    .operands = "",
+    .summary = "measure training",
+    .text = "Measure whole training steps in images per CPU-second, of both kernels, beside the "
+            "matrix products alone and the processor's peak in the same run.",
+    .options = bench_train_options,
+};
+
+static const struct kith_option bench_wire_options[] = {
+    FLAG("json", "print JSON instead of a table"),
+    FLAG("quick", "shorter, less exact"),
+    END,
+};
+
+const struct kith_command kith_command_bench_wire = {
+    .name = "kith bench wire",
+    .operands = "",
+    .summary = "measure links",
+    .text = "Measure snapshots of 10 MB and 100 MB from node to node over loopback, sealed, beside "
+            "a plain TCP stream, the cipher alone and memcpy in the same run.",
+    .options = bench_wire_options,
+};
+
+#define BOOTSTRAP                                                                                  \
+    TEXTS("bootstrap", "HOST:PORT", kith_is_place,                                                 \
+          "a host and a port, as 192.0.2.1:8120, [2001:db8::1]:8120 or name:8120",                 \
+          "a node to ask; without it, 127.0.0.1:8120")
+
+#define OBSERVER                                                                                   \
+    BOOTSTRAP, FILE_OPTION("swarm", "rules of the swarm; the built-in swarm is fashion-mnist"),    \
+        FLAG("json", "print one JSON value"),                                                      \
+        REAL("timeout", "S", "5", 0.1, 600, "seconds to wait for answers")
+
+static const struct kith_option dht_cli_options[] = {
+    FLAG("version", "print the version and end"),
+    BOOTSTRAP,
+    END,
+};
+
+const struct kith_command kith_command_dht_cli = {
+    .name = "dht-cli",
+    .operands = "VERB",
+    .operands_max = 1,
+    .summary = "look at a swarm from outside",
+    .text = "Ask the nodes of a swarm what they know. Takes no part in learning.\n"
+            "\n"
+            "  dht-cli peers           who is there\n"
+            "  dht-cli whois HOTKEY    one node and its counters\n"
+            "\n"
+            "Options may stand before the verb. Each verb takes --help.",
+    .options = dht_cli_options,
+    .exits = "3 nobody answered",
+};
+
+static const struct kith_option peers_options[] = {OBSERVER, END};
+
+const struct kith_command kith_command_dht_cli_peers = {
+    .name = "dht-cli peers",
+    .operands = "",
+    .summary = "who is there",
+    .text = "Print each live node: hotkey, address, model, when it was last seen, round, state.",
+    .options = peers_options,
+    .exits = "3 nobody answered",
+};
+
+static const struct kith_option whois_options[] = {OBSERVER, END};
+
+const struct kith_command kith_command_dht_cli_whois = {
+    .name = "dht-cli whois",
+    .operands = "HOTKEY",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "one node and its counters",
+    .text = "Find the node with this hotkey (an SS58 address), connect to it, and print its record "
+            "and what it counted.",
+    .options = whois_options,
+    .exits = "3 nobody answered",
+};
+
+const struct kith_command *const kith_commands[KITH_COMMANDS_MAX] = {
+    &kith_command_kith,          &kith_command_node,          &kith_command_key_new,
+    &kith_command_key_show,      &kith_command_swarm_show,    &kith_command_sim,
+    &kith_command_bench_train,   &kith_command_bench_wire,    &kith_command_dht_cli,
+    &kith_command_dht_cli_peers, &kith_command_dht_cli_whois,
+};
