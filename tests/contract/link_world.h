@@ -31,8 +31,7 @@ struct link_world_entry {
 
 struct link_world {
     uv_loop_t loop;
-    uv_timer_t limit;
-    bool is_over;
+    uv_timer_t tick;
     struct kith_net_limits limits; /* of all nodes; set before making */
     uint32_t links_max;            /* 0: 32 */
     uint32_t count;

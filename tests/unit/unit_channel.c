@@ -22,7 +22,7 @@ struct end {
 };
 
 static struct end ends[2];
-static uint8_t message[KITH_MESSAGE_MAX];
+static uint8_t message[KITH_MESSAGE_MAX + 16];
 static const struct kith_bytes nothing = {0};
 
 static void end_init(struct end *end, bool is_listener, const struct kith_id *expect)
