@@ -57,8 +57,8 @@ struct kith_sim_run_config {
     const char *trace_path; /* NULL: none; one line an event, for people */
 };
 
-/* Two nodes are not asked for: 8 nodes, iid, 784-256-128-10, 20 rounds, 50 ms, 1 GFLOP/s, 1
- * thread, the keyed hash. */
+/* 8 nodes, iid, 784-256-128-10, 20 rounds of at least a virtual second each (nodes with fast models
+ * would be done before they have met), 50 ms, 1 GFLOP/s, 1 thread, the keyed hash. */
 void kith_sim_run_config_default(struct kith_sim_run_config *ret);
 /* 0, or RANGE or INVALID with the field's name as a flag has it ("nodes", "loss", "kill-share") in
  * *ret_field and what is allowed in *ret_allowed (both static). */

@@ -1,0 +1,42 @@
+/* sim/sim_fault.h: what can be done to a world, as plain data that the world applies when its time
+ * has come (kith_world_at). */
+#ifndef KITH_SIM_SIM_FAULT_H
+#define KITH_SIM_SIM_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rng.h"
+
+enum kith_fault_kind {
+    KITH_FAULT_START,   /* the node starts, from what it stored; nothing if it is up */
+    KITH_FAULT_KILL,    /* kill -9: memory gone, what it stored stays; with `flag`, but for the last
+                         * stored value of each key */
+    KITH_FAULT_CUT_OFF, /* as KILL, but its machine is gone too: nobody is told */
+    KITH_FAULT_STOP,    /* SIGTERM */
+    KITH_FAULT_GROUP,   /* the node moves to group `a` of the network */
+    KITH_FAULT_CLOSE,   /* nothing gets from group `a` to group `b`, for a symmetric cut say both */
+    KITH_FAULT_OPEN,    /* undone */
+    KITH_FAULT_DISK,    /* the node's disk is `a`: enum kith_sim_disk */
+    KITH_FAULT_DHT,     /* the node's DHT is `a`: enum kith_sim_dht_mode */
+    KITH_FAULT_SKEW,    /* the node's wall clock is `skew_ms` ahead */
+};
+
+struct kith_fault {
+    enum kith_fault_kind kind;
+    uint32_t node;
+    uint32_t a;
+    uint32_t b;
+    bool flag;
+    int64_t skew_ms;
+};
+
+struct kith_world;
+
+/* Kill floor(share * nodes) nodes drawn from the seed, node 0 first among them if `with_first`, at
+ * `at_us`; start each again `restart_after_us` later, 0: never. Returns how many. */
+uint32_t kith_fault_kill_share(struct kith_world *world, const uint8_t seed[static KITH_SEED_LEN],
+                               double share, bool with_first, uint64_t at_us,
+                               uint64_t restart_after_us);
+
+#endif

@@ -1,0 +1,372 @@
+#include "sim/sim_run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "sim/sim_report.h"
+#include "sim/sim_swarm.h"
+#include "sim/sim_trace.h"
+
+enum {
+    CHUNK_US = 250 * 1000,          /* between two looks at how far the nodes are */
+    STOPPING_US = 60 * 1000 * 1000, /* the longest a world may take to stop */
+    START_WINDOW_US = 1000 * 1000,  /* in which all nodes start */
+    BAR_WIDTH = 30,
+};
+
+#define VIRTUAL_S_MAX 1e8
+
+void kith_sim_run_config_default(struct kith_sim_run_config *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    ret->nodes = 8;
+    ret->seed = 1;
+    kith_config_default(&ret->node);
+    ret->node.round_min_us = 1000000;
+    ret->partition.kind = KITH_PARTITION_IID;
+    ret->model_count = 1;
+    strcpy(ret->model[0], "mlp:256,128");
+    ret->rounds = 20;
+    ret->latency_ms = 50;
+    ret->gflops = 1;
+    ret->threads = 1;
+}
+
+/* A comparison that is false for NaN. */
+static bool within(double value, double least, double most)
+{
+    return value >= least && value <= most;
+}
+
+int kith_sim_run_config_check(const struct kith_sim_run_config *config, const char **ret_field,
+                              const char **ret_allowed)
+{
+    bool ends = config->rounds > 0 || config->virtual_s > 0;
+    struct {
+        const char *field;
+        const char *allowed;
+        bool good;
+    } rows[] = {
+        {"nodes", "1 to 16384", config->nodes >= 1 && config->nodes <= KITH_SIM_NODES_MAX},
+        {"model", "1 to 16 of them",
+         config->model_count >= 1 && config->model_count <= KITH_SIM_MODELS_MAX},
+        {"classes", "at most 16 sets", config->class_set_count <= KITH_SIM_CLASS_SETS_MAX},
+        {"rounds", "a number above 0, unless --seconds is given", ends},
+        {"seconds", "0 to 100000000", within(config->virtual_s, 0, VIRTUAL_S_MAX)},
+        {"latency", "0 to 10000 ms", within(config->latency_ms, 0, 10000)},
+        {"bandwidth", "0 to 1000000 Mbit/s", within(config->bandwidth_mbps, 0, 1e6)},
+        {"loss", "0 to 0.9", within(config->loss, 0, 0.9)},
+        {"gflops", "0.000001 to 1000000", within(config->gflops, 1e-6, 1e6)},
+        {"kill-share", "0 to 1", within(config->kill_share, 0, 1)},
+        {"kill-at", "0 to 100000000 s", within(config->kill_at_s, 0, VIRTUAL_S_MAX)},
+        {"restart-after", "0 to 100000000 s", within(config->restart_after_s, 0, VIRTUAL_S_MAX)},
+        {"threads", "1 to 64", config->threads >= 1 && config->threads <= KITH_SIM_THREADS_MAX},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].good) continue;
+        *ret_field = rows[i].field;
+        *ret_allowed = rows[i].allowed;
+        return KITH_ERR_RANGE;
+    }
+    return 0;
+}
+
+/* One run under way. */
+struct run {
+    const struct kith_sim_run_config *config;
+    struct kith_swarm *swarm;
+    struct kith_sim_trace *trace;
+    FILE *trace_file;
+    FILE *err;
+    double wall_from_s;
+    double cpu_from_s;
+    int percent; /* shown last */
+};
+
+static double seconds_of(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void on_step(void *context, uint32_t node, const struct kith_event *event,
+                    const struct kith_effects *effects)
+{
+    struct run *run = context;
+    if (run->trace) kith_sim_trace_step(run->trace, node, event, effects);
+}
+
+static void on_fault(void *context, const struct kith_fault *fault)
+{
+    struct run *run = context;
+    if (run->trace) kith_sim_trace_fault(run->trace, fault);
+}
+
+static void write_line(void *context, const char *text)
+{
+    fprintf(context, "%s\n", text);
+}
+
+static int open_trace(struct run *run)
+{
+    const struct kith_sim_run_config *config = run->config;
+    if (!config->trace_path) return 0;
+    run->trace_file = fopen(config->trace_path, "w");
+    if (!run->trace_file) {
+        fprintf(run->err, "%s: %s\n", config->trace_path, strerror(errno));
+        return KITH_ERR_IO;
+    }
+    uint32_t kinds = KITH_SIM_TRACE_ALL & ~(uint32_t)KITH_SIM_TRACE_MESSAGES;
+    run->trace =
+        kith_sim_trace_new(run->swarm->world, config->nodes, kinds, run->trace_file, write_line);
+    if (run->trace) return 0;
+    fprintf(run->err, "out of memory\n");
+    return KITH_ERR_NOMEM;
+}
+
+static int close_trace(struct run *run)
+{
+    kith_sim_trace_free(run->trace);
+    run->trace = NULL;
+    if (!run->trace_file) return 0;
+    bool is_bad = ferror(run->trace_file) != 0;
+    if (fclose(run->trace_file)) is_bad = true;
+    run->trace_file = NULL;
+    if (!is_bad) return 0;
+    fprintf(run->err, "%s: could not be written\n", run->config->trace_path);
+    return KITH_ERR_IO;
+}
+
+/* --- running --- */
+
+static uint64_t to_us(double seconds)
+{
+    return (uint64_t)(seconds * 1e6);
+}
+
+/* All start within a second, in an order drawn from the seed. */
+static void schedule(struct run *run, const uint8_t seed[static KITH_SEED_LEN])
+{
+    struct kith_rng rng;
+    const struct kith_sim_run_config *config = run->config;
+    kith_rng_split(&rng, seed, "start", 0);
+    for (uint32_t i = 0; i < config->nodes; i++) {
+        struct kith_fault start = {.kind = KITH_FAULT_START, .node = i};
+        kith_world_at(run->swarm->world, kith_rng_below(&rng, START_WINDOW_US), &start);
+    }
+    kith_fault_kill_share(run->swarm->world, seed, config->kill_share, config->kill_first,
+                          to_us(config->kill_at_s), to_us(config->restart_after_s));
+}
+
+/* How far the run is, 0 to 1: by the slower of its nodes' mean, or by time. */
+static double progress_of(const struct run *run, bool *ret_is_done)
+{
+    const struct kith_sim_run_config *config = run->config;
+    const struct kith_world *world = run->swarm->world;
+    double done = 0;
+    uint32_t up = 0, ready = 0;
+    for (uint32_t i = 0; i < config->nodes; i++) {
+        if (kith_world_state(world, i) != KITH_WORLD_UP) continue;
+        uint64_t round = kith_node_stats(kith_world_node(world, i))->round;
+        up++;
+        ready += round >= config->rounds;
+        if (config->rounds > 0) done += (double)round / (double)config->rounds;
+    }
+    double now_s = (double)kith_world_now_us(world) / 1e6;
+    double by_time = config->virtual_s > 0 ? now_s / config->virtual_s : 0;
+    double by_rounds = up > 0 ? done / up : 0;
+    bool are_started = now_s >= (double)START_WINDOW_US / 1e6;
+    bool are_faults_over =
+        config->kill_share <= 0 || now_s > config->kill_at_s + config->restart_after_s;
+    *ret_is_done =
+        by_time >= 1 || (config->rounds > 0 && ready == up && are_started && are_faults_over);
+    return by_time > by_rounds ? by_time : by_rounds;
+}
+
+static void draw_bar(struct run *run, double progress)
+{
+    int percent = (int)(progress * 100 + 0.5);
+    if (percent > 100) percent = 100;
+    if (!run->config->progress || percent == run->percent) return;
+    run->percent = percent;
+    char bar[BAR_WIDTH + 1];
+    for (int i = 0; i < BAR_WIDTH; i++)
+        bar[i] = i * 100 < percent * BAR_WIDTH ? '#' : '.';
+    bar[BAR_WIDTH] = '\0';
+    fprintf(run->err, "\r[%s] %3d %%  %.1f virtual s, %.1f s ", bar, percent,
+            (double)kith_world_now_us(run->swarm->world) / 1e6,
+            seconds_of(CLOCK_MONOTONIC) - run->wall_from_s);
+    fflush(run->err);
+}
+
+static void clear_bar(struct run *run)
+{
+    if (run->config->progress) fprintf(run->err, "\r%*s\r", BAR_WIDTH + 50, "");
+}
+
+static bool all_stopped(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->config->nodes; i++)
+        if (kith_world_state(run->swarm->world, i) == KITH_WORLD_UP) return false;
+    return true;
+}
+
+/* What the nodes knew of each other before they said goodbye. */
+static void count_peers(const struct run *run, struct kith_sim_result *result)
+{
+    uint32_t up = 0;
+    result->peers_least = UINT64_MAX;
+    for (uint32_t i = 0; i < run->config->nodes; i++) {
+        if (kith_world_state(run->swarm->world, i) != KITH_WORLD_UP) continue;
+        uint64_t peers = kith_node_stats(kith_world_node(run->swarm->world, i))->peers;
+        result->peers_mean += (double)peers;
+        if (peers < result->peers_least) result->peers_least = peers;
+        up++;
+    }
+    result->alive = up;
+    if (up > 0) result->peers_mean /= up;
+    if (up == 0) result->peers_least = 0;
+}
+
+/* True if no check failed. */
+static bool run_world(struct run *run, struct kith_sim_result *result)
+{
+    struct kith_world *world = run->swarm->world;
+    bool is_done = false, is_good = true;
+    while (is_good && !is_done) {
+        is_good = kith_world_run(world, kith_world_now_us(world) + CHUNK_US);
+        draw_bar(run, progress_of(run, &is_done));
+    }
+    result->virtual_s = (double)kith_world_now_us(world) / 1e6;
+    count_peers(run, result);
+    for (uint32_t i = 0; i < run->config->nodes; i++) {
+        struct kith_fault stop = {.kind = KITH_FAULT_STOP, .node = i};
+        kith_world_at(world, 0, &stop);
+    }
+    uint64_t limit_us = kith_world_now_us(world) + STOPPING_US;
+    while (is_good && !all_stopped(run) && kith_world_now_us(world) < limit_us)
+        is_good = kith_world_run(world, kith_world_now_us(world) + CHUNK_US);
+    if (is_good && !all_stopped(run)) kith_world_fail(world, 0, "nodes did not stop");
+    return kith_world_failure(world) == NULL;
+}
+
+/* --- what came out --- */
+
+static void add_stats(struct kith_sim_result *result, const struct kith_stats *stats)
+{
+    result->rounds_mean += (double)stats->round;
+    if (stats->round < result->rounds_least) result->rounds_least = stats->round;
+    if (stats->round > result->rounds_most) result->rounds_most = stats->round;
+    result->sent_per_node += (double)stats->bytes_out;
+    result->received_per_node += (double)stats->bytes_in;
+    result->bulk_sent_per_node += (double)stats->bulk_bytes_out;
+    result->messages += stats->messages_out;
+    result->mixed += stats->mixed;
+    result->taught += stats->taught;
+#define X(name, text)                                                                              \
+    if (strncmp(#name, "drop_", 5) == 0) result->dropped += stats->name;
+    KITH_STATS_MAP(X)
+#undef X
+}
+
+static void count_stats(const struct run *run, struct kith_sim_result *result)
+{
+    uint32_t count = 0;
+    result->rounds_least = UINT64_MAX;
+    for (uint32_t i = 0; i < run->config->nodes; i++) {
+        const struct kith_node *node = kith_world_node(run->swarm->world, i);
+        if (!node) continue;
+        add_stats(result, kith_node_stats(node));
+        count++;
+    }
+    if (count == 0) {
+        result->rounds_least = 0;
+        return;
+    }
+    result->rounds_mean /= count;
+    result->sent_per_node /= count;
+    result->received_per_node /= count;
+    result->bulk_sent_per_node /= count;
+}
+
+static int count_accuracy(const struct run *run, struct kith_sim_result *result)
+{
+    uint32_t nodes = run->config->nodes;
+    uint32_t *correct = calloc(nodes, sizeof *correct);
+    double *values = calloc(nodes, sizeof *values);
+    int err = correct && values ? 0 : KITH_ERR_NOMEM;
+    if (!err) err = kith_swarm_test(run->swarm, run->config->threads, correct);
+    for (uint32_t i = 0; !err && i < nodes; i++)
+        if (correct[i] != UINT32_MAX)
+            values[result->learners++] = 100.0 * correct[i] / run->swarm->test.count;
+    if (!err && result->learners > 0)
+        result->accuracy = kith_sim_spread_of(values, result->learners);
+    free(correct);
+    free(values);
+    return err;
+}
+
+static int collect(const struct run *run, struct kith_sim_result *result)
+{
+    result->nodes = run->config->nodes;
+    result->steps = kith_world_counters(run->swarm->world)->steps;
+    result->trace = kith_world_hash(run->swarm->world);
+    count_stats(run, result);
+    int err = count_accuracy(run, result);
+    if (!err) err = kith_swarm_digest(run->swarm, &result->digest);
+    result->wall_s = seconds_of(CLOCK_MONOTONIC) - run->wall_from_s;
+    result->cpu_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - run->cpu_from_s;
+    return err;
+}
+
+static int finish(struct run *run, struct kith_sim_result *result, FILE *out)
+{
+    int err = collect(run, result);
+    if (err) {
+        fprintf(run->err, "%s\n", kith_err_text(err));
+        return err;
+    }
+    kith_sim_report_table(run->config, result, out);
+    if (!run->config->json_path) return 0;
+    err = kith_sim_report_json(run->config, result, run->config->json_path);
+    if (err) fprintf(run->err, "%s: %s\n", run->config->json_path, strerror(errno));
+    return err;
+}
+
+int kith_sim_run(const struct kith_sim_run_config *config, FILE *out, FILE *err)
+{
+    struct run run = {.config = config, .err = err, .percent = -1};
+    struct kith_sim_result result = {0};
+    struct kith_world_config world;
+    char error[KITH_SIM_SWARM_TEXT_MAX];
+    run.wall_from_s = seconds_of(CLOCK_MONOTONIC);
+    run.cpu_from_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    kith_swarm_world_config(config, &world);
+    world.hook_context = &run;
+    world.on_step = config->trace_path ? on_step : NULL;
+    world.on_fault = config->trace_path ? on_fault : NULL;
+    if (kith_swarm_new(config, &world, &run.swarm, error)) {
+        fprintf(err, "%s\n", error);
+        return 1;
+    }
+    int status = open_trace(&run);
+    if (!status) {
+        schedule(&run, world.seed);
+        bool is_good = run_world(&run, &result);
+        clear_bar(&run);
+        if (is_good)
+            status = finish(&run, &result, out);
+        else
+            fprintf(err, "check failed %s; again with --nodes %u --seed %llu and the same flags\n",
+                    kith_world_failure(run.swarm->world), config->nodes,
+                    (unsigned long long)config->seed);
+        if (!is_good) status = 1;
+    }
+    if (close_trace(&run)) status = 1;
+    kith_swarm_free(run.swarm);
+    return status ? 1 : 0;
+}

@@ -1,0 +1,49 @@
+/* sim/sim_swarm.h: a world of learning nodes made from a run's configuration: the task and its
+ * split, which is shared by all nodes and never copied, each node's config, and the world. */
+#ifndef KITH_SIM_SIM_SWARM_H
+#define KITH_SIM_SIM_SWARM_H
+
+#include <stdint.h>
+
+#include "sim/sim_run.h"
+#include "sim/world.h"
+
+enum { KITH_SIM_SWARM_TEXT_MAX = 128 };
+
+struct kith_swarm {
+    const struct kith_sim_run_config *config;
+    struct kith_rules rules;
+    struct kith_dataset synthetic_train; /* owned; empty if the data came from outside */
+    struct kith_dataset synthetic_test;
+    struct kith_dataset test; /* the full one, borrowed from above or outside */
+    struct kith_task task;    /* nodes test themselves on the first KITH_SIM_TEST_ROWS of it */
+    uint32_t *public_indices;
+    uint32_t *rows;      /* all shards, one behind the other */
+    uint32_t *first_row; /* [nodes + 1] */
+    struct kith_arch arch[KITH_SIM_MODELS_MAX];
+    struct kith_world *world;
+};
+
+/* Tests once an epoch are for watching a run; the final figures use the whole test set. */
+enum { KITH_SIM_TEST_ROWS = 1000 };
+
+/* The config must pass kith_sim_run_config_check and outlive the swarm. `world` is what the world
+ * shall be besides what the run's config says; its configure is set here. 0, or an error with one
+ * line for a person in ret_error. */
+int kith_swarm_new(const struct kith_sim_run_config *config, struct kith_world_config *world,
+                   struct kith_swarm **ret_swarm, char ret_error[static KITH_SIM_SWARM_TEXT_MAX]);
+void kith_swarm_free(struct kith_swarm *swarm);
+
+/* The world's config as a run's config has it: seed, network, DHT, threads, signatures. */
+void kith_swarm_world_config(const struct kith_sim_run_config *config,
+                             struct kith_world_config *ret);
+/* The model of a node, and how many samples it has. */
+const struct kith_arch *kith_swarm_arch(const struct kith_swarm *swarm, uint32_t node);
+uint32_t kith_swarm_samples(const struct kith_swarm *swarm, uint32_t node);
+/* How many of the full test set each node's own model gets right, [nodes]; UINT32_MAX for a node
+ * that has none now. On `threads` threads. 0, NOMEM or IO. */
+int kith_swarm_test(const struct kith_swarm *swarm, uint32_t threads, uint32_t *ret_correct);
+/* The hash of all final weights, in plain form, in the order of the nodes. 0 or NOMEM. */
+int kith_swarm_digest(const struct kith_swarm *swarm, struct kith_id *ret_digest);
+
+#endif
