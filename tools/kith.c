@@ -14,6 +14,7 @@ int main(int argc, char **argv)
         {&kith_command_key_new, kith_cmd_key_new},
         {&kith_command_key_show, kith_cmd_key_show},
         {&kith_command_swarm_show, kith_cmd_swarm_show},
+        {&kith_command_sim, kith_cmd_sim},
         {&kith_command_bench_train, kith_cmd_bench_train},
         {NULL, NULL},
     };

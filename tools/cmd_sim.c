@@ -1,0 +1,116 @@
+/* kith sim: from the command line to a run of the simulator. */
+#include <string.h>
+
+#include "sim/sim_run.h"
+#include "tools/dispatch.h"
+#include "tools/learning.h"
+
+struct setup {
+    const struct kith_args *args;
+    struct kith_sim_run_config run;
+    struct kith_dataset train;
+    struct kith_dataset test;
+    char error[KITH_LEARNING_ERROR_MAX];
+};
+
+static int refuse(struct setup *setup, const char *name, const char *allowed)
+{
+    kith_args_refuse(setup->args, name, allowed, setup->error);
+    return KITH_EXIT_USAGE;
+}
+
+static void read_world(struct setup *setup)
+{
+    const struct kith_args *args = setup->args;
+    struct kith_sim_run_config *run = &setup->run;
+    run->nodes = (uint32_t)kith_args_int(args, "nodes");
+    run->seed = kith_args_int(args, "seed");
+    if (kith_args_has(args, "seconds")) run->rounds = 0;
+    if (kith_args_has(args, "rounds")) run->rounds = kith_args_int(args, "rounds");
+    run->virtual_s = kith_args_real(args, "seconds");
+    run->latency_ms = kith_args_real(args, "latency");
+    run->bandwidth_mbps = kith_args_real(args, "bandwidth");
+    run->loss = kith_args_real(args, "loss");
+    run->gflops = kith_args_real(args, "gflops");
+    run->kill_share = kith_args_real(args, "kill-share");
+    run->kill_at_s = kith_args_real(args, "kill-at");
+    run->restart_after_s = kith_args_real(args, "restart-after");
+    run->kill_first = kith_args_has(args, "kill-first");
+    run->threads = (uint32_t)kith_args_int(args, "threads");
+    run->real_signatures = kith_args_has(args, "real-signatures");
+    run->progress = !kith_args_has(args, "quiet");
+    run->json_path = kith_args_text(args, "json");
+    run->trace_path = kith_args_text(args, "trace");
+    run->node.round_min_us = kith_args_int(args, "round-min") * 1000;
+}
+
+static int read_models(struct setup *setup)
+{
+    const char *text[KITH_OPTION_REPEATS_MAX];
+    struct kith_sim_run_config *run = &setup->run;
+    uint32_t count = kith_args_all(setup->args, "model", text);
+    if (count > KITH_SIM_MODELS_MAX) return refuse(setup, "model", "one of at most 16");
+    for (uint32_t i = 0; i < count || i == 0; i++) {
+        struct kith_arch arch;
+        int status = kith_learning_model(setup->args, count ? text[i] : NULL, &run->node.rules,
+                                         &arch, setup->error);
+        if (status) return status;
+        strcpy(run->model[i], arch.text);
+        run->model_count = i + 1;
+    }
+    return 0;
+}
+
+static int read_classes(struct setup *setup)
+{
+    const char *text[KITH_OPTION_REPEATS_MAX];
+    struct kith_sim_run_config *run = &setup->run;
+    run->class_set_count = kith_args_all(setup->args, "classes", text);
+    if (run->class_set_count > KITH_SIM_CLASS_SETS_MAX)
+        return refuse(setup, "classes", "one of at most 16");
+    for (uint32_t i = 0; i < run->class_set_count; i++)
+        if (kith_classes_parse(text[i], run->node.rules.classes, &run->class_set[i]) != 0)
+            return refuse(setup, "classes", "a set of the swarm's classes");
+    return 0;
+}
+
+static int read_all(struct setup *setup)
+{
+    const struct kith_args *args = setup->args;
+    struct kith_sim_run_config *run = &setup->run;
+    const char *field;
+    const char *allowed;
+    kith_sim_run_config_default(run);
+    int status = kith_learning_rules(args, &run->node.rules, setup->error);
+    if (status) return status;
+    kith_learning_settings(args, &run->node);
+    kith_partition_parse(kith_args_text(args, "partition"), &run->partition);
+    read_world(setup);
+    status = read_models(setup);
+    if (status == 0) status = read_classes(setup);
+    if (status) return status;
+    if (kith_sim_run_config_check(run, &field, &allowed) != 0) {
+        snprintf(setup->error, sizeof setup->error, "%s: --%s: must be %s", args->command->name,
+                 field, allowed);
+        return KITH_EXIT_USAGE;
+    }
+    if (kith_args_has(args, "synthetic")) return 0;
+    status = kith_learning_data(args, &run->node.rules, &setup->train, &setup->test, setup->error);
+    run->train = &setup->train;
+    run->test = &setup->test;
+    return status;
+}
+
+int kith_cmd_sim(const struct kith_args *args)
+{
+    static struct setup setup;
+    setup.args = args;
+    int status = read_all(&setup);
+    if (status)
+        fprintf(stderr, "%s\n", setup.error);
+    else
+        status = kith_sim_run(&setup.run, stdout, stderr);
+    kith_dataset_release(&setup.train);
+    kith_dataset_release(&setup.test);
+    return status;
+}
