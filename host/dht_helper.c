@@ -27,6 +27,7 @@ enum {
     GET_MS = 8 * 1000,
     PUT_MS = 15 * 1000,
     PING_MS = 10 * 1000,
+    LISTEN_PERIOD_MS = 5 * 1000,
     OUT_SIZE = 64 * 1024,
 };
 
@@ -35,7 +36,8 @@ static struct {
     dht_infohash own_id;
     int probe_fd; /* wakes the probe's thread */
     struct kith_dht_join join;
-    uint64_t pings_answered;
+    uint64_t pings_answered; /* as of the last look */
+    uint64_t listen_ms;      /* when to listen for strangers anew */
     struct kith_dht_stream in;
     size_t out_len;
     uint8_t out[OUT_SIZE];
@@ -268,14 +270,27 @@ static void read_node(void)
     if (got < 0) end(1);
 }
 
+/* A few at a time: their addresses may be forged. */
+static void tend_strangers(uint64_t now)
+{
+    struct kith_addr addr;
+    while (kith_dht_hooks_heard(&addr))
+        ping(&addr);
+    if (now < helper.listen_ms) return;
+    helper.listen_ms = now + LISTEN_PERIOD_MS;
+    kith_dht_hooks_listen(kith_dht_join_is_lonely(&helper.join, now), kith_dht_ops_wake);
+}
+
 static void join_dht(uint64_t now)
 {
     struct kith_addr addrs[KITH_DHT_JOIN_ROUND];
     uint64_t answered = kith_dht_ops_pings_answered();
-    if (answered > 0) kith_dht_join_on_answer(&helper.join, now);
+    if (answered > helper.pings_answered) kith_dht_join_on_answer(&helper.join, now);
+    helper.pings_answered = answered;
     uint32_t count = kith_dht_join_pings(&helper.join, now, addrs);
     for (uint32_t i = 0; i < count; i++)
         ping(&addrs[i]);
+    tend_strangers(now);
     bool is_own;
     while (kith_dht_join_lookup(&helper.join, now, &is_own))
         lookup(is_own);

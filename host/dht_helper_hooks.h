@@ -8,10 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/addr.h"
+
+enum { KITH_DHT_HEARD_MAX = 16 };
+
 /* Before OpenDHT opens its sockets. Until then: every address, shield on. */
 void kith_dht_hooks_set(bool loopback_only, bool shield_off);
 /* Datagrams received, and of these dropped by the shield. From any thread. */
 void kith_dht_hooks_count(uint64_t *ret_datagrams, uint64_t *ret_dropped);
+/* Where datagrams come from, while wanted: up to KITH_DHT_HEARD_MAX different addresses since the
+ * last call of _listen. `wake` is called on OpenDHT's thread when there is a new one. */
+void kith_dht_hooks_listen(bool is_wanted, void (*wake)(void));
+bool kith_dht_hooks_heard(struct kith_addr *ret);
 /* Whether any bind() since the start found its port taken. */
 bool kith_dht_hooks_port_taken(void);
 

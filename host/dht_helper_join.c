@@ -15,6 +15,7 @@ enum {
     PING_LONELY_MS = 5 * 1000, /* ... and later */
     PING_YOUNG_MS = 15 * 1000,
     PING_OLD_MS = 60 * 1000,
+    LONELY_MS = 2 * PING_OLD_MS, /* two rounds without an answer */
 };
 
 void kith_dht_join_init(struct kith_dht_join *join, const struct kith_addr *seeds,
@@ -44,10 +45,16 @@ bool kith_dht_join_add(struct kith_dht_join *join, const struct kith_addr *addr)
 
 void kith_dht_join_on_answer(struct kith_dht_join *join, uint64_t now_ms)
 {
+    join->answer_ms = now_ms;
     if (join->is_joined) return;
     join->is_joined = true;
     join->lookups = 0;
     join->lookups_ms = now_ms;
+}
+
+bool kith_dht_join_is_lonely(const struct kith_dht_join *join, uint64_t now_ms)
+{
+    return !join->is_joined || now_ms - join->answer_ms > LONELY_MS;
 }
 
 static uint64_t ping_period_ms(const struct kith_dht_join *join, uint64_t now_ms)

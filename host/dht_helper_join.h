@@ -28,14 +28,18 @@ struct kith_dht_join {
     uint64_t lookups_ms; /* from when on lookups are timed */
     uint32_t lookups;    /* made since then */
     bool is_joined;      /* some ping was answered */
+    uint64_t answer_ms;  /* when the last one was */
 };
 
 void kith_dht_join_init(struct kith_dht_join *join, const struct kith_addr *seeds,
                         uint32_t seed_count, uint64_t now_ms);
 /* Remember a peer; true if it was not known, so that it is pinged at once. */
 bool kith_dht_join_add(struct kith_dht_join *join, const struct kith_addr *addr);
-/* A ping was answered: the first time, the lookups begin anew. */
+/* Pings were answered: the first time, the lookups begin anew. */
 void kith_dht_join_on_answer(struct kith_dht_join *join, uint64_t now_ms);
+/* Whether nobody answered of late. OpenDHT holds operations back until somebody has replied to it;
+ * nodes that only talk to it do not count. So a lonely helper pings whoever talks to it. */
+bool kith_dht_join_is_lonely(const struct kith_dht_join *join, uint64_t now_ms);
 /* Addresses to ping now; how many. */
 uint32_t kith_dht_join_pings(struct kith_dht_join *join, uint64_t now_ms,
                              struct kith_addr ret[static KITH_DHT_JOIN_ROUND]);

@@ -60,6 +60,13 @@ int kith_dht_ops_wake_fd(void)
     return table.wake_fd;
 }
 
+void kith_dht_ops_wake(void)
+{
+    uint64_t one = 1;
+    ssize_t written = write(table.wake_fd, &one, sizeof one);
+    (void)written; /* it fails only when the counter is full, and then it wakes anyway */
+}
+
 /* With the mutex held, as all functions down to the next empty comment. */
 
 static bool is_own(enum kith_dht_op_kind kind)
@@ -91,9 +98,7 @@ static void say(enum kith_dht_kind kind, uint64_t number, int err, struct kith_b
     if (!table.first) table.first = word;
     table.last = word;
     table.said++;
-    uint64_t one = 1;
-    ssize_t written = write(table.wake_fd, &one, sizeof one);
-    (void)written; /* it fails only when the counter is full, and then it wakes anyway */
+    kith_dht_ops_wake();
 }
 
 static void close_op(struct op *op, int err)

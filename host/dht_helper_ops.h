@@ -26,6 +26,8 @@ typedef uintptr_t kith_dht_handle; /* never 0 */
 int kith_dht_ops_init(void);
 /* Readable when there may be something to take; kith_dht_ops_next clears it. */
 int kith_dht_ops_wake_fd(void);
+/* Wake the main thread without saying anything. */
+void kith_dht_ops_wake(void);
 
 /* A new operation that ends at `deadline_ms` at the latest; 0 if the table is full. */
 kith_dht_handle kith_dht_ops_open(enum kith_dht_op_kind kind, uint64_t number, uint32_t values_max,

@@ -39,6 +39,7 @@ static void on_value(void *context, uint64_t number, struct kith_bytes value)
 static void on_done(void *context, uint64_t number, int err)
 {
     struct swarm_node *node = context;
+    node->done_count++;
     if (number != node->number) return;
     node->found.err = err;
     node->is_done = true;
@@ -114,6 +115,11 @@ static bool is_answered(void *context)
     struct kith_dht_stats stats;
     kith_dht_pipe_stats(((struct swarm_node *)context)->pipe, &stats);
     return stats.pings_answered > 0;
+}
+
+bool swarm_joined(struct swarm *swarm, uint32_t node)
+{
+    return swarm_until(is_answered, &swarm->nodes[node], LIMIT_MS);
 }
 
 /* A port that was free may be taken a moment later: then another. */

@@ -18,7 +18,8 @@ struct swarm_node {
     enum kith_dht_state state;           /* last said */
     uint32_t said[KITH_DHT_MISSING + 1]; /* how often each state was said */
     char text[256];                      /* of the last */
-    /* The operation under way; one at a time. */
+    uint32_t done_count;                 /* operations that ended */
+    /* The operation under way that is looked at; one at a time. */
     bool is_done;
     uint64_t number;
     struct contract_dht_found found;
@@ -42,6 +43,8 @@ int swarm_start(struct swarm *swarm, uint32_t index, uint16_t port, const struct
 /* `count` nodes, each with all earlier ones as seeds, each answered by one of them. */
 bool swarm_make(struct swarm *swarm, uint32_t count);
 struct kith_addr swarm_addr(uint16_t port);
+/* Wait until the helper of `node` has had an answer from some other node. */
+bool swarm_joined(struct swarm *swarm, uint32_t node);
 /* Run the loop until `is_so(context)` or for `limit_ms`; what is_so says in the end. */
 bool swarm_until(bool (*is_so)(void *context), void *context, uint64_t limit_ms);
 int swarm_put(struct swarm *swarm, uint32_t node, const uint8_t key[static KITH_DHT_KEY_LEN],

@@ -119,6 +119,18 @@ static void the_first_answer_restarts_the_lookups(void)
     check_int(lookups(13000, 14000, &own), 0);
 }
 
+static void who_had_no_answer_of_late_is_lonely(void)
+{
+    start_with(1);
+    check(kith_dht_join_is_lonely(&join, 1000));
+    kith_dht_join_on_answer(&join, 5000);
+    check(!kith_dht_join_is_lonely(&join, 5000));
+    check(!kith_dht_join_is_lonely(&join, 125000));
+    check(kith_dht_join_is_lonely(&join, 125001));
+    kith_dht_join_on_answer(&join, 200000);
+    check(!kith_dht_join_is_lonely(&join, 200000));
+}
+
 int main(void)
 {
     run(unanswered_seeds_are_pinged_every_second);
@@ -127,5 +139,6 @@ int main(void)
     run(the_oldest_peer_is_forgotten_a_seed_never);
     run(nine_lookups_in_two_bursts);
     run(the_first_answer_restarts_the_lookups);
+    run(who_had_no_answer_of_late_is_lonely);
     return test_end();
 }
