@@ -437,7 +437,7 @@ void kith_sim_net_hang_up(struct kith_sim_net *net, uint32_t node, kith_link num
     close_end(net, link, which, KITH_ERR_CLOSED, KITH_ERR_CLOSED, now_us);
 }
 
-void kith_sim_net_send(struct kith_sim_net *net, uint32_t node, kith_link number,
+bool kith_sim_net_send(struct kith_sim_net *net, uint32_t node, kith_link number,
                        enum kith_send_class class, struct kith_bytes head, struct kith_bytes body,
                        uint64_t now_us)
 {
@@ -445,7 +445,7 @@ void kith_sim_net_send(struct kith_sim_net *net, uint32_t node, kith_link number
     struct link *link = find_link(net, node, number, &which);
     if (!link || !link->end[which].is_open) {
         net->counters.no_link++;
-        return;
+        return false;
     }
     size_t size = head.len + body.len;
     kith_assert(size >= 1);
@@ -457,12 +457,12 @@ void kith_sim_net_send(struct kith_sim_net *net, uint32_t node, kith_link number
         message = kith_sim_pool_take(&net->pool, sizeof *message + size);
     if (!message && class == KITH_SEND_BULK) {
         net->counters.bulk_dropped++;
-        return;
+        return false;
     }
     if (!message) {
         net->counters.overrun++;
         close_end(net, link, which, KITH_ERR_FULL, KITH_ERR_TRUNCATED, now_us);
-        return;
+        return false;
     }
     memset(message, 0, sizeof *message);
     message->size = (uint32_t)size;
@@ -471,6 +471,7 @@ void kith_sim_net_send(struct kith_sim_net *net, uint32_t node, kith_link number
     if (body.len > 0) memcpy(message->bytes + head.len, body.at, body.len);
     net->counters.copied += size;
     append(net, link, 1 - which, class, message);
+    return true;
 }
 
 /* Nothing from `from` reaches the other end. */
@@ -634,8 +635,10 @@ void kith_sim_net_dial(struct kith_sim_net *net, uint32_t node, uint64_t number,
     dial->incarnation = station->incarnation;
     dial->to = kith_sim_net_at(net, addr);
     net->counters.dials++;
-    if (kith_addr_kind(addr) == KITH_ADDR_BAD || dial->to == node)
+    if (kith_addr_kind(addr) == KITH_ADDR_BAD)
         fail_dial(net, dial, KITH_ERR_INVALID, now_us + 1);
+    else if (dial->to == node)
+        fail_dial(net, dial, KITH_ERR_SELF, now_us + 1);
     else if (station->dials >= KITH_SIM_DIALS_MAX)
         fail_dial(net, dial, KITH_ERR_FULL, now_us + 1);
     else if (dial->to == NONE || is_lost(net))

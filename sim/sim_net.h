@@ -93,7 +93,8 @@ void kith_sim_net_down(struct kith_sim_net *net, uint32_t node, bool silent, uin
 /* The effects of a node that is up. */
 void kith_sim_net_dial(struct kith_sim_net *net, uint32_t node, uint64_t number,
                        const struct kith_addr *addr, const struct kith_id *expect, uint64_t now_us);
-void kith_sim_net_send(struct kith_sim_net *net, uint32_t node, kith_link link,
+/* False if it was dropped: the link is gone, or the queue is full. */
+bool kith_sim_net_send(struct kith_sim_net *net, uint32_t node, kith_link link,
                        enum kith_send_class send_class, struct kith_bytes head,
                        struct kith_bytes body, uint64_t now_us);
 void kith_sim_net_hang_up(struct kith_sim_net *net, uint32_t node, kith_link link, uint64_t now_us);

@@ -146,7 +146,7 @@ static void a_dial_fails_for_each_reason(void)
     kith_sim_net_dial(net, 0, 6, &nobody, &any, now_us);
     run_until(10 * SECOND);
     int wanted[] = {0,
-                    KITH_ERR_INVALID,
+                    KITH_ERR_SELF,
                     KITH_ERR_CLOSED,
                     KITH_ERR_TIMEOUT,
                     KITH_ERR_SIGNATURE,
