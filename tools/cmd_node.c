@@ -149,7 +149,7 @@ static int read_config(struct setup *setup)
     kith_learning_settings(args, config);
     config->epochs_max = (uint32_t)kith_args_int(args, "epochs");
     config->rounds_max = kith_args_int(args, "rounds");
-    config->round_min_us = kith_args_int(args, "round-min") * 1000;
+    config->round_min_us = (uint64_t)(kith_args_real(args, "round-time") * 1e6);
     config->stay = kith_args_has(args, "stay");
     config->learner.init_seed = config->rules.seed;
     read_seed(setup);

@@ -41,7 +41,7 @@ static void read_world(struct setup *setup)
     run->progress = !kith_args_has(args, "quiet");
     run->json_path = kith_args_text(args, "json");
     run->trace_path = kith_args_text(args, "trace");
-    run->node.round_min_us = kith_args_int(args, "round-min") * 1000;
+    run->node.round_min_us = (uint64_t)(kith_args_real(args, "round-time") * 1e6);
 }
 
 static int read_models(struct setup *setup)
