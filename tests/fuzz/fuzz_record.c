@@ -25,6 +25,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (kith_record_open(bytes, &swarm, &record) != 0) return 0;
     kith_record_verify(bytes, &swarm, &record.hotkey, &kith_ed25519);
     kith_record_check_times(&record, record.seq);
+    for (uint32_t i = 0; i < record.addr_count; i++) {
+        struct kith_addr addr;
+        char text[KITH_ADDR_TEXT_MAX];
+        kith_addr_format(&record.addr[i], text);
+        kith_assert(kith_addr_parse(text, &addr));
+        kith_assert(kith_addr_eq(&addr, &record.addr[i]));
+    }
 
     pair.hotkey = record.hotkey;
     struct kith_bytes sealed = kith_record_seal(&record, &swarm, &pair, &nothing, again);
