@@ -91,6 +91,10 @@ static void one_step(struct bench *bench, struct kith_model *model)
         .momentum = 0.9f,
     };
     bench->next += batch;
+    if (bench->next + batch <= bench->plan->data->count) {
+        step.next = step.rows;
+        step.next.indices += batch;
+    }
     struct kith_step_losses losses;
     kith_model_step(model, &step, &losses);
 }

@@ -255,13 +255,48 @@ static void bias_update(const struct kith_gemm_update *task, uint32_t panel)
         move(task, g[v], task->bias_v + at + v * LANES, task->bias + at + v * LANES);
 }
 
+/* Where the asking for images stands: a line of the cache is 64 bytes. */
+struct fetcher {
+    const struct kith_fetch *fetch;
+    uint32_t image;
+    uint32_t offset;
+    uint32_t lines_each; /* for one panel of inputs */
+};
+
+/* The part of the images for `panels` pairs of panels, spread over them. */
+static inline struct fetcher fetcher_of(const struct kith_fetch *fetch, uint32_t panels,
+                                        struct kith_part part)
+{
+    struct kith_range images = kith_part_share(fetch->count, part);
+    uint32_t lines = (images.last - images.first) * (fetch->bytes / 64 + 2);
+    return (struct fetcher){
+        .fetch = fetch,
+        .image = images.first,
+        .lines_each = panels ? lines / panels + 1 : 0,
+    };
+}
+
+static inline void fetch_some(struct fetcher *at)
+{
+    const struct kith_fetch *fetch = at->fetch;
+    for (uint32_t i = 0; i < at->lines_each && at->image < fetch->count; i++) {
+        const uint8_t *image = fetch->images + (size_t)fetch->indices[at->image] * fetch->bytes;
+        __builtin_prefetch(image + at->offset, 0, 2);
+        at->offset += 64;
+        if (at->offset < fetch->bytes + 64) continue;
+        at->offset = 0;
+        at->image++;
+    }
+}
+
 /* One panel of outputs and the inputs of whole panels of x. */
 static void panel_update(const struct kith_gemm_update *task, uint32_t panel,
-                         struct kith_range inputs)
+                         struct kith_range inputs, struct fetcher *fetcher)
 {
     for (uint32_t p = inputs.first; p < inputs.last; p++) {
         uint32_t k = p * KITH_PANEL, last = k + KITH_PANEL;
         if (last > task->w.rows) last = task->w.rows;
+        fetch_some(fetcher);
         while (k < last) {
             uint32_t height = tile_height(last - k, TILE_INPUTS);
             update_inputs(task, panel, k, height);
@@ -274,8 +309,10 @@ static void exact_update(const struct kith_gemm_update *task, struct kith_part p
 {
     struct kith_range panels, inputs;
     split(kith_panels_of(task->w.columns), kith_panels_of(task->w.rows), part, &panels, &inputs);
+    uint32_t pairs = (panels.last - panels.first) * (inputs.last - inputs.first);
+    struct fetcher fetcher = fetcher_of(&task->fetch, pairs, part);
     for (uint32_t p = panels.first; p < panels.last; p++) {
-        panel_update(task, p, inputs);
+        panel_update(task, p, inputs, &fetcher);
         if (inputs.first == 0 && inputs.last > 0) bias_update(task, p);
     }
 }

@@ -57,6 +57,15 @@ struct kith_gemm_backward {
     struct kith_matrix dx; /* out: [R][K] */
 };
 
+/* Images that will be needed soon and lie anywhere in memory: a kernel may ask for them while it
+ * computes. Only a hint. */
+struct kith_fetch {
+    const uint8_t *images;   /* [any][bytes] */
+    const uint32_t *indices; /* [count] */
+    uint32_t count;
+    uint32_t bytes;
+};
+
 struct kith_gemm_update {
     struct kith_matrix x;  /* [R][K] */
     struct kith_matrix dy; /* [R][N]; its padding is zero */
@@ -68,6 +77,7 @@ struct kith_gemm_update {
     float rate;
     float momentum;
     bool quasi_global;
+    struct kith_fetch fetch;
 };
 
 struct kith_gemm {

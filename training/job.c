@@ -103,11 +103,12 @@ static struct kith_rows next_pool_rows(const struct kith_learner *learner, uint3
                               .count = count};
 }
 
-static struct kith_rows next_own_rows(const struct kith_learner *learner)
+/* The batch that begins at this position of the epoch; empty at its end. */
+static struct kith_rows own_rows(const struct kith_learner *learner, uint32_t position)
 {
-    uint32_t left = learner->config.shard_count - learner->position;
+    uint32_t left = learner->config.shard_count - position;
     return (struct kith_rows){.images = learner->config.task->train.images,
-                              .indices = learner->order + learner->position,
+                              .indices = learner->order + position,
                               .count = left < learner->config.batch ? left : learner->config.batch};
 }
 
@@ -119,7 +120,7 @@ static void train_batch(struct kith_job *job, uint32_t *cursor, float *distillat
     struct kith_rows kd_rows = next_pool_rows(learner, cursor);
     size_t kd_at = (size_t)*cursor * learner->pool.classes;
     struct kith_step step = {
-        .rows = next_own_rows(learner),
+        .rows = own_rows(learner, learner->position),
         .labels = config->task->train.labels,
         .kd_rows = kd_rows,
         .kd_targets = kd_rows.count > 0 ? learner->pool.targets + kd_at : NULL,
@@ -129,6 +130,7 @@ static void train_batch(struct kith_job *job, uint32_t *cursor, float *distillat
         .momentum = config->momentum,
         .optim = config->quasi_global ? KITH_OPTIM_QG : KITH_OPTIM_SGD,
     };
+    step.next = own_rows(learner, learner->position + step.rows.count);
     bool line = learner->position / config->batch % KITH_LINE_BATCHES == 0 &&
                 job->line_count < KITH_JOB_LINES_MAX;
     bool heard = line && pulled_well(job) > 0;

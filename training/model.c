@@ -330,6 +330,13 @@ static void update(struct kith_model *model, uint32_t l, const struct kith_matri
         .momentum = step->momentum,
         .quasi_global = step->optim == KITH_OPTIM_QG,
     };
+    if (l == 0)
+        task.fetch = (struct kith_fetch){
+            .images = step->next.images,
+            .indices = step->next.indices,
+            .count = step->next.count,
+            .bytes = model->arch.width[0],
+        };
     run(model, update_part, &task, product_work(&task.w, dy->rows));
 }
 

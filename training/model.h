@@ -41,6 +41,7 @@ struct kith_step {
         KITH_OPTIM_SGD, /* v <- mu v + g; x <- x - rate v (heavy ball; mu = 0: plain) */
         KITH_OPTIM_QG, /* x <- x - rate (mu m + g); m moves only when models are mixed (Lin 2021) */
     } optim;
+    struct kith_rows next; /* a hint, may be empty: what the next step will take */
 };
 
 struct kith_step_losses {
