@@ -26,6 +26,7 @@
     X(IN_USE, "in use by another program")                                                         \
     X(IO, "input/output error")                                                                    \
     X(TIMEOUT, "timed out")                                                                        \
+    X(REFUSED, "refused: nobody listens there")                                                    \
     X(CLOSED, "closed")                                                                            \
     X(CRYPTO, "cryptographic operation refused")                                                   \
     X(HASH, "content does not match its hash")                                                     \

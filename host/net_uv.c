@@ -78,6 +78,7 @@ int kith_net_err(int uv_err)
     case UV_ETIMEDOUT:
         return KITH_ERR_TIMEOUT;
     case UV_ECONNREFUSED:
+        return KITH_ERR_REFUSED;
     case UV_ECONNRESET:
     case UV_EPIPE:
     case UV_EOF:

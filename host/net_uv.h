@@ -64,8 +64,9 @@ struct kith_net_config {
      * FULL: see above; IO. */
     void (*on_link_down)(void *context, kith_link link, int err);
     /* SIGNATURE: another hotkey answered than the one expected; SELF: our own did; INVALID: no
-     * address that can be dialled; VERSION; TIMEOUT; FULL: too many dials or links; CLOSED:
-     * refused, or hung up during the handshake; CRYPTO: not a kith of this swarm; IO: no way there.
+     * address that can be dialled; VERSION; TIMEOUT; FULL: too many dials or links; REFUSED:
+     * nobody listens there; CLOSED: hung up during the handshake; CRYPTO: not a kith of this swarm;
+     * IO: no way there.
      */
     void (*on_dial_failed)(void *context, uint64_t number, int err);
     /* Whole, 1 to KITH_MESSAGE_MAX bytes; borrowed for the call. */

@@ -50,7 +50,8 @@ struct kith_event {
         } link_down; /* after it nothing comes from this link; also after our HANG_UP */
         struct {
             uint64_t number;
-            int err; /* KITH_ERR_*; KITH_ERR_SIGNATURE: another hotkey answered */
+            int err; /* KITH_ERR_*; SIGNATURE: another hotkey answered; REFUSED: nobody listens
+                        there */
         } dial_failed;
         struct {
             kith_link link;

@@ -141,8 +141,8 @@ struct kith_peer *kith_dialer_on_failed(struct kith_dialer *dialer, uint64_t num
     bootstrap->failures++;
     bootstrap->next_us = turn->now_us + back_off_us(bootstrap->failures, turn);
     /* Our own address among the bootstrap addresses is no news and never worth another dial. */
-    if (err == KITH_ERR_EXISTS) bootstrap->next_us = KITH_NEVER;
-    if (!bootstrap->told && err != KITH_ERR_EXISTS) bootstrap->failed_untold = true;
+    if (err == KITH_ERR_SELF) bootstrap->next_us = KITH_NEVER;
+    if (!bootstrap->told && err != KITH_ERR_SELF) bootstrap->failed_untold = true;
     return NULL;
 }
 

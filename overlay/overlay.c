@@ -219,7 +219,9 @@ void kith_overlay_on_dial_failed(struct kith_overlay *overlay, uint64_t number, 
         add_fact(overlay, &fact);
     }
     if (!peer) return;
-    if (peer->suspect && !peer->link) peer->down = true;
+    /* Nobody listens where it says it is, or its link broke and nobody answers: gone, until a newer
+     * record says otherwise. */
+    if (!peer->link && (peer->suspect || err == KITH_ERR_REFUSED)) peer->down = true;
     overlay->changed = true;
     kith_pulls_on_unreachable(&overlay->pulls, &peer->id, turn);
 }

@@ -644,7 +644,7 @@ void kith_sim_net_dial(struct kith_sim_net *net, uint32_t node, uint64_t number,
     else if (dial->to == NONE || is_lost(net))
         fail_dial(net, dial, KITH_ERR_TIMEOUT, now_us + KITH_SIM_CONNECT_US);
     else if (addr->port != KITH_SIM_PORT)
-        fail_dial(net, dial, KITH_ERR_CLOSED,
+        fail_dial(net, dial, KITH_ERR_REFUSED,
                   now_us + 2 * (uint64_t)kith_sim_net_latency_us(net, node, dial->to));
     else
         push(net, now_us + kith_sim_net_latency_us(net, node, dial->to), ITEM_SYN, index);
@@ -665,7 +665,7 @@ static void fire_syn(struct kith_sim_net *net, uint32_t index, uint64_t now_us)
     if (!dials_both_ways(net, dial) || far->is_walled)
         fail_dial(net, dial, KITH_ERR_TIMEOUT, now_us - latency_us + KITH_SIM_CONNECT_US);
     else if (!far->is_up)
-        fail_dial(net, dial, KITH_ERR_CLOSED, now_us + latency_us);
+        fail_dial(net, dial, KITH_ERR_REFUSED, now_us + latency_us);
     else if (!kith_id_is_zero(&dial->expect) && !kith_id_eq(&dial->expect, &far->hotkey))
         fail_dial(net, dial, KITH_ERR_SIGNATURE, now_us + 3 * latency_us);
     else

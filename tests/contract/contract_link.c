@@ -210,7 +210,7 @@ static void a_dial_to_nobody_fails(void)
     dial(0, 1, 5, &anyone);
     check(told(0, CONTRACT_DIAL_FAILED));
     check_int(event.number, 5);
-    check(event.err < 0);
+    check_int(event.err, KITH_ERR_REFUSED);
     dial(0, 2, 6, &anyone);
     check(told(0, CONTRACT_LINK_UP));
     check_int(event.number, 6);

@@ -116,7 +116,7 @@ static void room_dial(struct room *room, int from, const struct kith_effect *eff
         return;
     }
     struct kith_turn turn = room_turn(room, from);
-    kith_overlay_on_dial_failed(&room->at[from].overlay, effect->dial.number, KITH_ERR_CLOSED,
+    kith_overlay_on_dial_failed(&room->at[from].overlay, effect->dial.number, KITH_ERR_REFUSED,
                                 &turn);
     room_flush(room, from);
 }

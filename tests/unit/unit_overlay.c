@@ -180,6 +180,7 @@ static void gossip_never_prolongs_a_life(void)
     struct kith_keypair keypair;
     uint8_t buffer[KITH_RECORD_MAX];
     struct kith_peer_record record = stranger(room, &keypair);
+    record.addr_count = 0; /* nobody can find out that nobody is there */
     check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
     struct kith_turn turn = room_turn(room, 0);
     kith_spread_hot(&room->at[0].overlay.spread,
@@ -189,6 +190,22 @@ static void gossip_never_prolongs_a_life(void)
     room_pass(room, 36 * KITH_SECOND_US);
     check_int(room->at[0].stats.peers, 1);
     check_int(room->at[1].stats.peers, 1);
+    room_free(room);
+}
+
+static void who_is_not_where_it_says_is_not_live(void)
+{
+    struct room *room = room_new(2, 1024);
+    room_start(room);
+    struct kith_keypair keypair;
+    uint8_t buffer[KITH_RECORD_MAX];
+    struct kith_peer_record record = stranger(room, &keypair);
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+    room_pass(room, 3 * KITH_SECOND_US);
+    check_int(room->at[0].stats.peers, 1);
+    record.seq++; /* it lives after all: it signs anew */
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+    check_int(kith_peers_live(&room->at[0].overlay.peers, room->wall_ms), 2);
     room_free(room);
 }
 
@@ -309,6 +326,7 @@ int main(void)
     run(records_are_refused_and_counted);
     run(sequence_decides);
     run(gossip_never_prolongs_a_life);
+    run(who_is_not_where_it_says_is_not_live);
     run(full_table_forgets_at_random_but_never_the_linked);
     run(flood_of_records_is_checked_at_a_bounded_rate);
     run(simultaneous_dials_leave_one_link);

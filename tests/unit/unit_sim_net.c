@@ -147,10 +147,10 @@ static void a_dial_fails_for_each_reason(void)
     run_until(10 * SECOND);
     int wanted[] = {0,
                     KITH_ERR_SELF,
-                    KITH_ERR_CLOSED,
+                    KITH_ERR_REFUSED,
                     KITH_ERR_TIMEOUT,
                     KITH_ERR_SIGNATURE,
-                    KITH_ERR_CLOSED,
+                    KITH_ERR_REFUSED,
                     KITH_ERR_TIMEOUT};
     check_int(seen_count, 6);
     for (uint32_t i = 0; i < 6; i++) {
