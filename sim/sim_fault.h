@@ -20,6 +20,7 @@ enum kith_fault_kind {
     KITH_FAULT_DISK,    /* the node's disk is `a`: enum kith_sim_disk */
     KITH_FAULT_DHT,     /* the node's DHT is `a`: enum kith_sim_dht_mode */
     KITH_FAULT_SKEW,    /* the node's wall clock is `skew_ms` ahead */
+    KITH_FAULT_SPEED,   /* the node trains at `a` thousandths of the configured speed, > 0 */
 };
 
 struct kith_fault {

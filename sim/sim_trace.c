@@ -114,18 +114,18 @@ static void say_report(struct kith_sim_trace *trace, uint32_t node,
 {
     switch (report->kind) {
     case KITH_REPORT_TRAIN:
-        say(trace, KITH_SIM_TRACE_REPORTS, node, "train epoch %u [%u/%u] %.6f %.6f %.6f %u|%u",
+        say(trace, KITH_SIM_TRACE_LOSSES, node, "train epoch %u [%u/%u] %.6f %.6f %.6f %u|%u",
             report->train.epoch, report->train.seen, report->train.samples,
             (double)report->train.local_loss, (double)report->train.target_loss,
             (double)report->train.distillation_loss, report->train.peers, report->train.models);
         return;
     case KITH_REPORT_TEST:
-        say(trace, KITH_SIM_TRACE_REPORTS, node, "test epoch %u loss %.6f accuracy %u/%u",
+        say(trace, KITH_SIM_TRACE_LOSSES, node, "test epoch %u loss %.6f accuracy %u/%u",
             report->test.epoch, (double)report->test.loss, report->test.correct,
             report->test.samples);
         return;
     case KITH_REPORT_TEXT:
-        say(trace, KITH_SIM_TRACE_REPORTS, node, "says %s", report->text.text);
+        say(trace, KITH_SIM_TRACE_SAYS, node, "says %s", report->text.text);
         return;
     }
 }
@@ -254,6 +254,9 @@ void kith_sim_trace_fault(struct kith_sim_trace *trace, const struct kith_fault 
         return;
     case KITH_FAULT_SKEW:
         say(trace, KITH_SIM_TRACE_LIFE, fault->node, "clock %+lld ms", (long long)fault->skew_ms);
+        return;
+    case KITH_FAULT_SPEED:
+        say(trace, KITH_SIM_TRACE_LIFE, fault->node, "speed %u/1000", fault->a);
         return;
     case KITH_FAULT_START:
     case KITH_FAULT_STOP:

@@ -13,10 +13,11 @@ enum kith_sim_trace_kind {
     KITH_SIM_TRACE_LISTS = 1 << 2,    /* whom a node lists and forgets */
     KITH_SIM_TRACE_COUNTERS = 1 << 3, /* models mixed, labels learned, pulls given up, drops */
     KITH_SIM_TRACE_ROUNDS = 1 << 4,   /* a round finished */
-    KITH_SIM_TRACE_REPORTS = 1 << 5,  /* what a node says to people */
-    KITH_SIM_TRACE_DHT = 1 << 6,
-    KITH_SIM_TRACE_MESSAGES = 1 << 7, /* every message sent and received */
-    KITH_SIM_TRACE_ALL = (1 << 8) - 1,
+    KITH_SIM_TRACE_SAYS = 1 << 5,     /* lines of a node's log */
+    KITH_SIM_TRACE_LOSSES = 1 << 6,   /* its reports on training and tests */
+    KITH_SIM_TRACE_DHT = 1 << 7,
+    KITH_SIM_TRACE_MESSAGES = 1 << 8, /* every message sent and received */
+    KITH_SIM_TRACE_ALL = (1 << 9) - 1,
 };
 
 enum { KITH_SIM_TRACE_LINE_MAX = 400 };

@@ -66,6 +66,7 @@ static void make_hosts(struct kith_world *world)
         struct kith_keypair keypair;
         make_keypair(world, i, &keypair);
         world->hosts[i].hotkey = keypair.hotkey;
+        world->hosts[i].speed = 1.0;
         world->hosts[i].clock_us = 1 + kith_rng_below(&rng, CLOCK_US_MAX);
         world->by_hotkey[i] = i;
     }
@@ -257,7 +258,7 @@ static uint32_t bootstrap_of(struct kith_world *world, uint32_t node, struct kit
     uint32_t nodes[KITH_WORLD_BOOTSTRAP_MAX] = {0};
     uint32_t count = node == 0 ? 0 : 1;
     if (world->config.bootstrap)
-        count = world->config.bootstrap(world->config.context, node, nodes);
+        count = world->config.bootstrap(world->config.hook_context, node, nodes);
     for (uint32_t i = 0; i < count; i++)
         ret[i] = kith_sim_net_addr(nodes[i]);
     return count;

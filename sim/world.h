@@ -44,10 +44,10 @@ struct kith_world_config {
     /* Complete what is not set yet in a node's config: keypair and scheme are. The result must pass
      * kith_config_check. What it borrows must outlive the world. */
     void (*configure)(void *context, uint32_t node, struct kith_config *config);
+    void *hook_context; /* of the three below, which may be NULL */
     /* The nodes that this one starts from, into `ret`; returns how many. NULL: node 0. */
     uint32_t (*bootstrap)(void *context, uint32_t node,
                           uint32_t ret[static KITH_WORLD_BOOTSTRAP_MAX]);
-    void *hook_context; /* of the two below, which may be NULL */
     /* After each step, effects applied. */
     void (*on_step)(void *context, uint32_t node, const struct kith_event *event,
                     const struct kith_effects *effects);
