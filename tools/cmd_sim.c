@@ -1,5 +1,6 @@
 /* kith sim: from the command line to a run of the simulator. */
 #include <string.h>
+#include <unistd.h>
 
 #include "sim/sim_run.h"
 #include "tools/dispatch.h"
@@ -38,7 +39,7 @@ static void read_world(struct setup *setup)
     run->kill_first = kith_args_has(args, "kill-first");
     run->threads = (uint32_t)kith_args_int(args, "threads");
     run->real_signatures = kith_args_has(args, "real-signatures");
-    run->progress = !kith_args_has(args, "quiet");
+    run->progress = isatty(STDERR_FILENO) && !kith_args_has(args, "quiet");
     run->json_path = kith_args_text(args, "json");
     run->trace_path = kith_args_text(args, "trace");
     run->node.round_min_us = (uint64_t)(kith_args_real(args, "round-time") * 1e6);

@@ -16,6 +16,9 @@ KILLED_AFTER = 6  # epochs of node 2
 LIMIT_S = 110
 SHOWN_EVERY = 17  # of the lines that show training
 CLASSES = ["0-1", "2-3", "4-5"]
+# A pace that can be followed; and whoever is done first goes on serving, so that the other does not
+# end alone.
+TOGETHER = ["--round-min", "200", "--stay"]
 
 TEST = re.compile(r"Test set: .*Accuracy: (\d+)/(\d+)")
 PORT = re.compile(r"listening on \S+:(\d+)")
@@ -80,17 +83,20 @@ def follow(nodes, lines, deadline, show, after_line):
 
 def together(kith, deadline, nodes):
     lines = queue.Queue()
-    first = Node(kith, 1, lines, "--round-time", "0.2")
+    first = Node(kith, 1, lines, *TOGETHER)
     nodes.append(first)
 
     def after_line(node):
         if first.port and len(nodes) == 1:
-            nodes.extend(Node(kith, number, lines, "--round-time", "0.2", "--bootstrap",
+            nodes.extend(Node(kith, number, lines, *TOGETHER, "--bootstrap",
                               f"127.0.0.1:{first.port}") for number in (2, 3))
         if node.number == 2 and node.tests == KILLED_AFTER and first.process.poll() is None:
             print("--- node 1 is killed (kill -9) ---", flush=True)
             first.process.kill()
             first.process.wait()
+        if len(nodes) == 3 and all(other.tests >= EPOCHS for other in nodes[1:]):
+            for other in nodes[1:]:
+                other.process.terminate()
 
     follow(nodes, lines, deadline, True, after_line)
     return nodes[1:]
