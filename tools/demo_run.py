@@ -18,7 +18,7 @@ SHOWN_EVERY = 17  # of the lines that show training
 CLASSES = ["0-1", "2-3", "4-5"]
 # A pace that can be followed; and whoever is done first goes on serving, so that the other does not
 # end alone.
-TOGETHER = ["--round-min", "200", "--stay"]
+TOGETHER = ["--round-time", "0.2", "--stay"]
 
 TEST = re.compile(r"Test set: .*Accuracy: (\d+)/(\d+)")
 PORT = re.compile(r"listening on \S+:(\d+)")

@@ -8,7 +8,7 @@ import time
 
 from nodes import Node, case, finish, free_port
 
-SMALL = ["--synthetic", "--model", "mlp:8", "--steps", "10", "--round-min", "250"]
+SMALL = ["--synthetic", "--model", "mlp:8", "--steps", "10", "--round-time", "0.25"]
 
 
 def start_eight():
