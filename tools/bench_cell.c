@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/err.h"
 #include "base/rng.h"
 #include "host/spin_pool.h"
+#include "tools/bench_serve.h"
 #include "tools/fma_peak.h"
 #include "training/kernels.h"
 #include "training/model.h"
@@ -27,13 +27,7 @@ struct products {
     struct kith_gemm_update update;
 };
 
-struct sample {
-    double per_cpu_s;
-    double per_wall_s; /* NAN if others were too busy */
-    double others;
-};
-
-struct bench {
+struct kith_bench {
     const struct kith_bench_plan *plan;
     struct kith_bench_cell *cell;
     struct kith_spin_pool *pool;
@@ -43,9 +37,7 @@ struct bench {
     uint64_t (*peak)(uint64_t rounds);
     uint32_t *order; /* of the images, shuffled */
     uint32_t next;
-    double others_before, own_before, wall_before;
-    uint64_t units[KITH_CONTESTANTS]; /* steps or calls for one slice */
-    struct sample samples[KITH_CONTESTANTS][KITH_BENCH_REPS_MAX];
+    uint64_t units[KITH_CONTESTANTS]; /* steps or calls for one slice; 0: not known yet */
 };
 
 static double seconds(clockid_t clock)
@@ -78,7 +70,7 @@ static double machine_cpu_s(void)
     return (double)(user + nice + system + irq + soft) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static void one_step(struct bench *bench, struct kith_model *model)
+static void one_step(struct kith_bench *bench, struct kith_model *model)
 {
     uint32_t batch = bench->cell->batch;
     if (bench->next + batch > bench->plan->data->count) bench->next = 0;
@@ -99,7 +91,7 @@ static void one_step(struct bench *bench, struct kith_model *model)
     kith_model_step(model, &step, &losses);
 }
 
-static void one_sgemm_step(struct bench *bench)
+static void one_sgemm_step(struct kith_bench *bench)
 {
     const struct kith_part whole = {.index = 0, .count = 1};
     uint32_t layers = bench->cell->arch.layers;
@@ -112,7 +104,7 @@ static void one_sgemm_step(struct bench *bench)
 }
 
 /* Returns what was done: images, or floating-point operations. */
-static double run_units(struct bench *bench, enum kith_contestant who, uint64_t units)
+static double run_units(struct kith_bench *bench, enum kith_contestant who, uint64_t units)
 {
     if (who == KITH_BENCH_PEAK) return (double)bench->peak(units * PEAK_ROUNDS);
     for (uint64_t i = 0; i < units; i++)
@@ -123,7 +115,8 @@ static double run_units(struct bench *bench, enum kith_contestant who, uint64_t 
     return (double)units * bench->cell->batch;
 }
 
-static struct sample measure(struct bench *bench, enum kith_contestant who, uint64_t units)
+static struct kith_sample measure(struct kith_bench *bench, enum kith_contestant who,
+                                  uint64_t units)
 {
     double machine = machine_cpu_s(), wall = kith_bench_wall_s(), cpu = kith_bench_cpu_s();
     double done = run_units(bench, who, units);
@@ -131,102 +124,55 @@ static struct sample measure(struct bench *bench, enum kith_contestant who, uint
     wall = kith_bench_wall_s() - wall;
     double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
     double others = (machine_cpu_s() - machine - cpu) / (wall * cores);
-    return (struct sample){
+    return (struct kith_sample){
         .per_cpu_s = done / cpu,
         .per_wall_s = others < others_max ? done / wall : (double)NAN,
         .others = others > 0 ? others : 0,
     };
 }
 
-static bool takes_part(const struct bench *bench, enum kith_contestant who)
+bool kith_bench_takes_part(const struct kith_bench *bench, enum kith_contestant who)
 {
-    bool pair = who == KITH_BENCH_EXACT_PAIR || who == KITH_BENCH_BLAS_PAIR;
-    if (pair) return bench->plan->pairs;
-    return who != KITH_BENCH_PEAK || bench->peak;
-}
-
-/* Warms up, and finds how many units fill a slice. */
-static void calibrate(struct bench *bench)
-{
-    for (uint32_t who = 0; who < KITH_CONTESTANTS; who++) {
-        if (!takes_part(bench, who)) continue;
-        double cpu = 0;
-        uint64_t units = 1;
-        while (cpu < 1e-3 * bench->plan->slice_ms / 4) {
-            units *= 2;
-            double before = kith_bench_cpu_s();
-            (void)run_units(bench, who, units);
-            cpu = kith_bench_cpu_s() - before;
-        }
-        double wanted = (double)units * 1e-3 * bench->plan->slice_ms / cpu;
-        bench->units[who] = wanted < 1 ? 1 : (uint64_t)wanted;
+    switch (who) {
+    case KITH_BENCH_EXACT:
+    case KITH_BENCH_BLAS:
+    case KITH_BENCH_SGEMM:
+        return true;
+    case KITH_BENCH_RIVAL:
+        return bench->plan->rival;
+    case KITH_BENCH_PEAK:
+        return bench->peak;
+    case KITH_BENCH_EXACT_PAIR:
+    case KITH_BENCH_BLAS_PAIR:
+        return bench->plan->pairs;
+    case KITH_CONTESTANTS:
+        break;
     }
+    return false;
 }
 
-static int by_value(const void *a, const void *b)
+/* Finds how many units fill a slice, and warms up meanwhile. */
+static uint64_t calibrate(struct kith_bench *bench, enum kith_contestant who)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Of what is a number. */
-static struct kith_quartiles quartiles_of(double *x, uint32_t count)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (!isnan(x[i])) x[kept++] = x[i];
-    if (kept == 0) return (struct kith_quartiles){.count = 0};
-    qsort(x, kept, sizeof *x, by_value);
-    return (struct kith_quartiles){
-        .low = x[kept / 4],
-        .median = kept % 2 ? x[kept / 2] : (x[kept / 2 - 1] + x[kept / 2]) / 2,
-        .high = x[kept - 1 - kept / 4],
-        .count = kept,
-    };
-}
-
-static void summarise(struct bench *bench, enum kith_contestant who, enum kith_contestant single)
-{
-    struct kith_bench_cell *cell = bench->cell;
-    double cpu[KITH_BENCH_REPS_MAX], wall[KITH_BENCH_REPS_MAX], sgemm[KITH_BENCH_REPS_MAX];
-    double peak[KITH_BENCH_REPS_MAX], speedup[KITH_BENCH_REPS_MAX];
-    uint32_t reps = bench->plan->reps;
-    for (uint32_t i = 0; i < reps; i++) {
-        const struct sample *own = &bench->samples[who][i];
-        cpu[i] = own->per_cpu_s;
-        wall[i] = own->per_wall_s;
-        sgemm[i] = own->per_cpu_s / bench->samples[KITH_BENCH_SGEMM][i].per_cpu_s;
-        peak[i] = own->per_cpu_s * (double)cell->flops;
-        peak[i] /= bench->peak ? bench->samples[KITH_BENCH_PEAK][i].per_cpu_s : (double)NAN;
-        speedup[i] = own->per_wall_s / bench->samples[single][i].per_wall_s;
+    double cpu = 0;
+    uint64_t units = 1;
+    while (cpu < 1e-3 * bench->plan->slice_ms / 4) {
+        units *= 2;
+        double before = kith_bench_cpu_s();
+        (void)run_units(bench, who, units);
+        cpu = kith_bench_cpu_s() - before;
     }
-    cell->per_cpu_s[who] = quartiles_of(cpu, reps);
-    cell->per_wall_s[who] = quartiles_of(wall, reps);
-    cell->of_sgemm[who] = quartiles_of(sgemm, reps);
-    cell->of_peak[who] = quartiles_of(peak, reps);
-    cell->of_single[who] = quartiles_of(speedup, reps);
+    double wanted = (double)units * 1e-3 * bench->plan->slice_ms / cpu;
+    return wanted < 1 ? 1 : (uint64_t)wanted;
 }
 
-static void run_all(struct bench *bench)
+struct kith_sample kith_bench_measure(struct kith_bench *bench, enum kith_contestant who)
 {
-    double others[KITH_BENCH_REPS_MAX];
-    calibrate(bench);
-    for (uint32_t i = 0; i < bench->plan->reps; i++) {
-        others[i] = 0;
-        for (uint32_t who = 0; who < KITH_CONTESTANTS; who++) {
-            if (!takes_part(bench, who)) continue;
-            bench->samples[who][i] = measure(bench, who, bench->units[who]);
-            others[i] = fmax(others[i], bench->samples[who][i].others);
-        }
-    }
-    bench->cell->others = quartiles_of(others, bench->plan->reps);
-    static const enum kith_contestant single[KITH_CONTESTANTS] = {
-        [KITH_BENCH_EXACT] = KITH_BENCH_EXACT,      [KITH_BENCH_BLAS] = KITH_BENCH_BLAS,
-        [KITH_BENCH_SGEMM] = KITH_BENCH_SGEMM,      [KITH_BENCH_PEAK] = KITH_BENCH_PEAK,
-        [KITH_BENCH_EXACT_PAIR] = KITH_BENCH_EXACT, [KITH_BENCH_BLAS_PAIR] = KITH_BENCH_BLAS,
-    };
-    for (uint32_t who = 0; who < KITH_CONTESTANTS; who++)
-        if (takes_part(bench, who)) summarise(bench, who, single[who]);
+    const struct kith_bench_plan *plan = bench->plan;
+    if (who == KITH_BENCH_RIVAL)
+        return kith_rival_measure(plan->rival, bench->cell, plan->slice_ms);
+    if (bench->units[who] == 0) bench->units[who] = calibrate(bench, who);
+    return measure(bench, who, bench->units[who]);
 }
 
 static struct kith_matrix plain_rows(float **at, uint32_t rows, uint32_t columns)
@@ -272,13 +218,18 @@ static void weights_draw(struct kith_model *model, const struct kith_arch *arch,
     kith_model_set_weights(model, plain);
 }
 
-static bool models_init(struct bench *bench)
+static bool trains(enum kith_contestant who)
+{
+    return who != KITH_BENCH_SGEMM && who != KITH_BENCH_RIVAL && who != KITH_BENCH_PEAK;
+}
+
+static bool models_init(struct kith_bench *bench)
 {
     const struct kith_arch *arch = &bench->cell->arch;
     float *plain = malloc(arch->params * sizeof *plain);
     bool ok = plain;
     for (uint32_t who = 0; who < KITH_CONTESTANTS && ok; who++) {
-        if (who == KITH_BENCH_SGEMM || who == KITH_BENCH_PEAK || !takes_part(bench, who)) continue;
+        if (!trains(who) || !kith_bench_takes_part(bench, who)) continue;
         bool exact = who == KITH_BENCH_EXACT || who == KITH_BENCH_EXACT_PAIR;
         bench->models[who] = kith_model_new(arch, exact ? KITH_KERNELS_EXACT : KITH_KERNELS_BLAS,
                                             bench->cell->batch);
@@ -292,7 +243,7 @@ static bool models_init(struct bench *bench)
     return ok;
 }
 
-static bool order_init(struct bench *bench)
+static bool order_init(struct kith_bench *bench)
 {
     uint32_t count = bench->plan->data->count;
     bench->order = malloc(count * sizeof *bench->order);
@@ -308,7 +259,7 @@ static bool order_init(struct bench *bench)
     return true;
 }
 
-static bool bench_init(struct bench *bench)
+static bool bench_init(struct kith_bench *bench)
 {
     const struct kith_arch *arch = &bench->cell->arch;
     bench->sgemm = kith_blas_products();
@@ -326,14 +277,20 @@ static bool bench_init(struct bench *bench)
     return models_init(bench);
 }
 
-int kith_bench_cell_run(const struct kith_bench_plan *plan, struct kith_bench_cell *cell)
+struct kith_bench *kith_bench_new(const struct kith_bench_plan *plan, struct kith_bench_cell *cell)
 {
-    struct bench *bench = calloc(1, sizeof *bench);
-    if (!bench) return KITH_ERR_NOMEM;
+    struct kith_bench *bench = calloc(1, sizeof *bench);
+    if (!bench) return NULL;
     bench->plan = plan;
     bench->cell = cell;
-    int err = bench_init(bench) ? 0 : KITH_ERR_NOMEM;
-    if (!err) run_all(bench);
+    if (bench_init(bench)) return bench;
+    kith_bench_free(bench);
+    return NULL;
+}
+
+void kith_bench_free(struct kith_bench *bench)
+{
+    if (!bench) return;
     for (uint32_t who = 0; who < KITH_CONTESTANTS; who++)
         kith_model_free(bench->models[who]);
     for (uint32_t l = 0; l < KITH_LAYERS_MAX; l++)
@@ -341,5 +298,4 @@ int kith_bench_cell_run(const struct kith_bench_plan *plan, struct kith_bench_ce
     kith_spin_pool_free(bench->pool);
     free(bench->order);
     free(bench);
-    return err;
 }

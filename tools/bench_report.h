@@ -11,6 +11,7 @@ struct kith_bench_report {
     uint32_t count;
     struct kith_bench_cell cells[KITH_BENCH_CELLS_MAX];
     bool pairs;
+    const char *rival; /* its OpenBLAS; NULL: there was none */
     double idle_share; /* of a core, by this process while it waits; negative: not measured */
     double idle_s;     /* for how long it waited */
 };

@@ -11,6 +11,7 @@
 #include "host/spin_pool.h"
 #include "tools/bench_accuracy.h"
 #include "tools/bench_report.h"
+#include "tools/bench_serve.h"
 #include "training/kernels.h"
 
 enum { INPUTS = 784, CLASSES = 10, IMAGES = 60000, ARGS_MAX = 64, IDLE_S = 3 };
@@ -22,6 +23,7 @@ const char kith_bench_train_help[] =
     "--reps N              samples of each contestant, 3 to 101 (default 9)\n"
     "--slice-ms N          CPU time of a sample, 5 to 2000 (default 40)\n"
     "--threads 1|2         2 measures two threads as well (default 2)\n"
+    "--serve               measure on request instead, see tools/bench_serve.h\n"
     "--openblas-core NAME  what OpenBLAS shall take the CPU for; \"auto\" leaves it to OpenBLAS\n"
     "                      (default: Haswell on an x86-64 with AVX2, else auto)\n"
     "--epochs N            train the cell on Fashion-MNIST for N epochs, 1 to 100, and print the\n"
@@ -30,9 +32,12 @@ const char kith_bench_train_help[] =
     "--seed N              of its first weights and its order, 0 to 1000000 (default 1)\n"
     "--data DIR            its IDX files\n";
 
+static const char core_variable[] = "OPENBLAS_CORETYPE";
+
 struct options {
     bool json;
     bool one_cell;
+    bool serve;
     struct kith_arch arch;
     uint32_t batch;
     uint32_t reps;
@@ -122,13 +127,19 @@ static int option_set(struct options *options, const char *name, const char *val
     return 2;
 }
 
+static bool flag_set(struct options *options, const char *name)
+{
+    bool *flag = strcmp(name, "--json") == 0    ? &options->json
+                 : strcmp(name, "--serve") == 0 ? &options->serve
+                                                : NULL;
+    if (flag) *flag = true;
+    return flag;
+}
+
 static int options_parse(int argc, char **argv, struct options *options)
 {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            options->json = true;
-            continue;
-        }
+        if (flag_set(options, argv[i])) continue;
         if (strncmp(argv[i], "--", 2) == 0 && i + 1 == argc)
             return refuse(argv[i], "", "followed by a value, or is unknown");
         int status = option_set(options, argv[i], i + 1 < argc ? argv[i + 1] : "");
@@ -150,9 +161,8 @@ static bool has_avx2(void)
  * ones than it could where it sees AVX-512: start again with the variable set. */
 static void core_choose(const char *core)
 {
-    static const char variable[] = "OPENBLAS_CORETYPE";
     if (!core) core = has_avx2() ? "Haswell" : "auto";
-    if (strcmp(core, "auto") == 0 || getenv(variable)) return;
+    if (strcmp(core, "auto") == 0 || getenv(core_variable)) return;
     FILE *file = fopen("/proc/self/cmdline", "r");
     if (!file) return;
     static char line[16384];
@@ -162,7 +172,7 @@ static void core_choose(const char *core)
     size_t at = 0;
     for (int i = 0; i < ARGS_MAX && at < len; i++, at += strlen(line + at) + 1)
         args[i] = line + at;
-    if (at < len || setenv(variable, core, 1) != 0) return;
+    if (at < len || setenv(core_variable, core, 1) != 0) return;
     (void)execv("/proc/self/exe", args);
     (void)fprintf(stderr, "kith bench train: cannot start again: %s\n", strerror(errno));
 }
@@ -180,17 +190,10 @@ static double idle_share(void)
     return share;
 }
 
-static int cells_run(const struct options *options, const struct kith_dataset *data,
+static int cells_run(const struct options *options, const struct kith_bench_plan *plan,
                      struct kith_bench_report *report)
 {
     static const char *const archs[] = {"mlp:256,128", "mlp:1024", "mlp:32"};
-    const struct kith_bench_plan plan = {
-        .data = data,
-        .reps = options->reps,
-        .slice_ms = options->slice_ms,
-        .pairs = options->threads == 2,
-    };
-    report->pairs = plan.pairs;
     report->count = options->one_cell ? 1 : KITH_BENCH_CELLS_MAX;
     for (uint32_t i = 0; i < report->count; i++) {
         struct kith_bench_cell *cell = &report->cells[i];
@@ -201,7 +204,7 @@ static int cells_run(const struct options *options, const struct kith_dataset *d
             int err = kith_arch_parse(archs[i / 3], INPUTS, CLASSES, 1u << 26, &cell->arch);
             if (err) return err;
         }
-        int err = kith_bench_cell_run(&plan, cell);
+        int err = kith_bench_cell_run(plan, cell);
         if (err) return err;
     }
     report->idle_s = IDLE_S;
@@ -209,18 +212,38 @@ static int cells_run(const struct options *options, const struct kith_dataset *d
     return 0;
 }
 
-static int speed_run(const struct options *options)
+static int speed_run(const struct options *options, const struct kith_dataset *data)
 {
     static struct kith_bench_report report;
+    struct kith_bench_plan plan = {
+        .data = data,
+        .reps = options->reps,
+        .slice_ms = options->slice_ms,
+        .pairs = options->threads == 2,
+    };
+    /* With a core of our own choice, OpenBLAS's own choice is measured too. */
+    if (getenv(core_variable)) plan.rival = kith_rival_start();
+    report.pairs = plan.pairs;
+    report.rival = plan.rival ? kith_rival_name(plan.rival) : NULL;
+    int err = cells_run(options, &plan, &report);
+    if (!err && options->json) err = kith_bench_report_json(&report);
+    if (!err && !options->json) kith_bench_report_table(&report);
+    kith_rival_stop(plan.rival);
+    return err;
+}
+
+static int synthetic_run(const struct options *options)
+{
     const uint8_t seed[KITH_SEED_LEN] = {1};
     struct kith_dataset data;
     int err = kith_dataset_synthetic(seed, 0, IMAGES, INPUTS, CLASSES, &data);
     if (!err) {
-        err = cells_run(options, &data, &report);
+        if (options->serve)
+            kith_bench_serve(&data);
+        else
+            err = speed_run(options, &data);
         kith_dataset_release(&data);
     }
-    if (!err && options->json) err = kith_bench_report_json(&report);
-    if (!err && !options->json) kith_bench_report_table(&report);
     if (err) (void)fprintf(stderr, "kith bench train: %s\n", kith_err_text(err));
     return err ? 1 : 0;
 }
@@ -236,7 +259,7 @@ int kith_bench_train(int argc, char **argv)
     int status = options_parse(argc, argv, &options);
     if (status) return status;
     core_choose(options.core);
-    if (options.accuracy.epochs == 0) return speed_run(&options);
+    if (options.accuracy.epochs == 0) return synthetic_run(&options);
     options.accuracy.arch = options.arch;
     options.accuracy.batch = options.batch;
     return kith_accuracy_run(&options.accuracy) == 0 ? 0 : 1;

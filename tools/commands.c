@@ -238,6 +238,7 @@ const struct kith_command kith_command_sim = {
 
 static const struct kith_option bench_train_options[] = {
     FLAG("json", "print JSON instead of a table"),
+    FLAG("serve", "measure on request, line by line, as tools/bench_torch.sh asks"),
     TEXT("cell", "ARCH/BATCH", NULL, NULL, "a model and a batch, as mlp:256,128/32",
          "measure only this one; without it 784-256-128-10, 784-1024-10 and 784-32-10, each at 32, "
          "64 and 128"),
