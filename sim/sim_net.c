@@ -233,7 +233,7 @@ static uint64_t arrival(struct kith_sim_net *net, const struct link *link, uint3
 }
 
 static uint64_t queue_argument(const struct kith_sim_net *net, const struct link *link, int to,
-                               int class)
+                               unsigned class)
 {
     return (uint64_t)(link - net->links) << 2 | (uint64_t)to << 1 | (uint64_t) class;
 }
@@ -475,7 +475,7 @@ bool kith_sim_net_send(struct kith_sim_net *net, uint32_t node, kith_link number
 }
 
 /* Nothing from `from` reaches the other end. */
-static void fire_blocked(struct kith_sim_net *net, struct link *link, int to, int class,
+static void fire_blocked(struct kith_sim_net *net, struct link *link, int to, unsigned class,
                          uint64_t now_us)
 {
     struct queue *queue = &link->end[to].queue[class];
@@ -502,7 +502,7 @@ static void fire_blocked(struct kith_sim_net *net, struct link *link, int to, in
 }
 
 /* A message comes to an end that is closed: its machine answers with a reset. */
-static void fire_at_closed(struct kith_sim_net *net, struct link *link, int to, int class,
+static void fire_at_closed(struct kith_sim_net *net, struct link *link, int to, unsigned class,
                            uint64_t now_us)
 {
     int from = 1 - to;
@@ -514,7 +514,7 @@ static void fire_at_closed(struct kith_sim_net *net, struct link *link, int to, 
 }
 
 /* True if the first message waits for its turn on the receiver's way in. */
-static bool waits_for_way_in(struct kith_sim_net *net, struct link *link, int to, int class,
+static bool waits_for_way_in(struct kith_sim_net *net, struct link *link, int to, unsigned class,
                              uint64_t now_us)
 {
     struct station *station = &net->stations[link->end[to].node];
@@ -534,7 +534,8 @@ static bool waits_for_way_in(struct kith_sim_net *net, struct link *link, int to
 static void fire_queue(struct kith_sim_net *net, uint64_t argument, uint64_t now_us)
 {
     struct link *link = &net->links[argument >> 2];
-    int to = argument >> 1 & 1, class = argument & 1;
+    int to = argument >> 1 & 1;
+    unsigned class = argument & 1;
     struct end *end = &link->end[to];
     struct queue *queue = &end->queue[class];
     if (!is_reachable(net, link->end[1 - to].node, end->node)) {

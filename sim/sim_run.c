@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "sim/sim_report.h"
@@ -83,6 +84,7 @@ struct run {
     FILE *err;
     double wall_from_s;
     double cpu_from_s;
+    bool has_bar;
     int percent; /* shown last */
 };
 
@@ -191,7 +193,7 @@ static void draw_bar(struct run *run, double progress)
 {
     int percent = (int)(progress * 100 + 0.5);
     if (percent > 100) percent = 100;
-    if (!run->config->progress || percent == run->percent) return;
+    if (!run->has_bar || percent == run->percent) return;
     run->percent = percent;
     char bar[BAR_WIDTH + 1];
     for (int i = 0; i < BAR_WIDTH; i++)
@@ -205,7 +207,7 @@ static void draw_bar(struct run *run, double progress)
 
 static void clear_bar(struct run *run)
 {
-    if (run->config->progress) fprintf(run->err, "\r%*s\r", BAR_WIDTH + 50, "");
+    if (run->has_bar) fprintf(run->err, "\r%*s\r", BAR_WIDTH + 50, "");
 }
 
 static bool all_stopped(const struct run *run)
@@ -343,6 +345,7 @@ int kith_sim_run(const struct kith_sim_run_config *config, FILE *out, FILE *err)
     struct kith_sim_result result = {0};
     struct kith_world_config world;
     char error[KITH_SIM_SWARM_TEXT_MAX];
+    run.has_bar = config->progress && isatty(fileno(err));
     run.wall_from_s = seconds_of(CLOCK_MONOTONIC);
     run.cpu_from_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     kith_swarm_world_config(config, &world);

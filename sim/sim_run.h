@@ -52,7 +52,7 @@ struct kith_sim_run_config {
 
     uint32_t threads;       /* that train at once, 1 to KITH_SIM_THREADS_MAX */
     bool real_signatures;   /* Ed25519; false: a keyed hash, which is far cheaper */
-    bool progress;          /* a bar on `err` while it runs */
+    bool progress;          /* a bar on `err` while it runs, if that is a terminal */
     const char *json_path;  /* NULL: none */
     const char *trace_path; /* NULL: none; one line an event, for people */
 };

@@ -16,7 +16,7 @@ enum {
     ITEMS_PER_NODE = 256,
     ITEMS_PER_LINK = 8,
     POOL_MAX = 1 << 30,
-    CLOCK_US_MAX = 3600 * 1000 * 1000u,
+    CLOCK_US_MAX = 2000 * 1000 * 1000,
 };
 
 void kith_world_config_default(struct kith_world_config *ret)

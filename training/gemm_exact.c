@@ -17,8 +17,9 @@ uint32_t kith_exact_paths(const struct kith_kernel_set *ret[static KITH_PATHS_MA
 {
     uint32_t count = 0;
 #if defined(__x86_64__)
-    if (runs_avx2() && runs_avx512()) ret[count++] = &kith_exact_avx512;
-    if (runs_avx2()) ret[count++] = &kith_exact_avx2;
+    bool has_avx2 = KITH_EXACT_VECTORS >= 1 && runs_avx2();
+    if (KITH_EXACT_VECTORS >= 2 && has_avx2 && runs_avx512()) ret[count++] = &kith_exact_avx512;
+    if (has_avx2) ret[count++] = &kith_exact_avx2;
 #endif
     ret[count++] = &kith_exact_base;
     return count;
