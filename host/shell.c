@@ -42,6 +42,7 @@ struct shell {
     struct kith_worker *storer;
     uint64_t lost_op[LOST_OPS_MAX]; /* DHT operations that ended before they began */
     uint32_t lost_ops;
+    struct kith_id ask; /* whose counters are wanted; zero: nobody's */
     bool started;
     bool stop_asked;
     bool closing;
@@ -74,6 +75,16 @@ static void rearm(struct shell *shell)
     uv_timer_start(&shell->timer, on_timer, wait_ms, 0);
 }
 
+/* Ask whoever watches what to do; it is done in the loop's next turn. */
+static void watch(struct shell *shell)
+{
+    const struct kith_shell_config *config = shell->config;
+    bool go_on = config->on_event(config->context, shell->node, &shell->ask);
+    if (go_on && kith_id_is_zero(&shell->ask)) return;
+    if (!go_on) shell->stop_asked = true;
+    uv_async_send(&shell->again);
+}
+
 static void feed(struct shell *shell, struct kith_event *event)
 {
     if (shell->closing) return;
@@ -85,11 +96,7 @@ static void feed(struct shell *shell, struct kith_event *event)
         apply(shell, &effects.at[i]);
     if (shell->closing) return;
     rearm(shell);
-    const struct kith_shell_config *config = shell->config;
-    if (!config->on_event || config->on_event(config->context, shell->node)) return;
-    if (shell->stop_asked) return;
-    shell->stop_asked = true;
-    uv_async_send(&shell->again);
+    if (shell->config->on_event) watch(shell);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -282,6 +289,14 @@ static void on_again(uv_async_t *again)
             .kind = KITH_EVENT_DHT_DONE,
             .dht = {.number = shell->lost_op[--shell->lost_ops], .err = KITH_ERR_CLOSED},
         };
+        feed(shell, &event);
+    }
+    if (!kith_id_is_zero(&shell->ask)) {
+        struct kith_event event = {
+            .kind = KITH_EVENT_ASK_STATUS,
+            .ask_status = {.peer = shell->ask},
+        };
+        shell->ask = (struct kith_id){{0}};
         feed(shell, &event);
     }
     if (shell->stop_asked) stop(shell);

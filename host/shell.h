@@ -32,8 +32,8 @@ struct kith_shell_config {
     void (*on_report)(void *context, const struct kith_report *report,
                       const struct kith_stats *stats);
     /* After every event, for tools that watch an observer; may be NULL. Returning false stops the
-     * node. */
-    bool (*on_event)(void *context, struct kith_node *node);
+     * node. A hotkey written to ret_ask is asked for its counters. */
+    bool (*on_event)(void *context, struct kith_node *node, struct kith_id *ret_ask);
 };
 
 /* Run until the node has stopped. 0, or 1 with one line in ret_error. */

@@ -20,21 +20,30 @@ static void synthetic_rules(struct kith_rules *rules)
     rules->public_count = KITH_SYNTHETIC_PUBLIC;
 }
 
-int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
+int kith_learning_swarm(const struct kith_args *args, struct kith_rules *ret,
                         char ret_error[static KITH_LEARNING_ERROR_MAX])
 {
     char error[KITH_CONF_ERROR_MAX];
     const char *path = kith_args_text(args, "swarm");
     kith_rules_default(ret);
-    if (kith_args_has(args, "synthetic") && (path || kith_args_has(args, "data"))) {
-        snprintf(ret_error, KITH_LEARNING_ERROR_MAX, "%s: --synthetic and --%s: give one of them",
-                 args->command->name, path ? "swarm" : "data");
-        return KITH_EXIT_USAGE;
-    }
-    if (kith_args_has(args, "synthetic")) synthetic_rules(ret);
     if (!path || kith_conf_load(path, ret, error) == 0) return 0;
     snprintf(ret_error, KITH_LEARNING_ERROR_MAX, "%s: %s", args->command->name, error);
     return 1;
+}
+
+int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
+                        char ret_error[static KITH_LEARNING_ERROR_MAX])
+{
+    bool swarm = kith_args_has(args, "swarm");
+    if (!kith_args_has(args, "synthetic")) return kith_learning_swarm(args, ret, ret_error);
+    if (swarm || kith_args_has(args, "data")) {
+        snprintf(ret_error, KITH_LEARNING_ERROR_MAX, "%s: --synthetic and --%s: give one of them",
+                 args->command->name, swarm ? "swarm" : "data");
+        return KITH_EXIT_USAGE;
+    }
+    kith_rules_default(ret);
+    synthetic_rules(ret);
+    return 0;
 }
 
 static bool is(const struct kith_args *args, const char *name, const char *word)

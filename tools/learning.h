@@ -19,7 +19,10 @@ enum {
 /* All below return an exit status: 0, 1 (a file) or 2 (an option), the latter two with one line in
  * ret_error. */
 
-/* The rules of --swarm or the built-in ones; with --synthetic, of the synthetic task. */
+/* The rules of --swarm or the built-in ones. */
+int kith_learning_swarm(const struct kith_args *args, struct kith_rules *ret,
+                        char ret_error[static KITH_LEARNING_ERROR_MAX]);
+/* The same; with --synthetic, of the synthetic task. */
 int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
                         char ret_error[static KITH_LEARNING_ERROR_MAX]);
 /* --share, --pulls, --teachers, and of the learner --kernels, --wire, --batch, --steps, --rate,
