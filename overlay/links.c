@@ -102,8 +102,11 @@ void kith_links_watch(struct kith_links *links, uint64_t lag_us, const struct ki
         slot->heard_us += lag_us;
         if (slot->heard_us > turn->now_us) slot->heard_us = turn->now_us;
         if (slot->pinged_us) slot->pinged_us += lag_us;
+        if (!slot->hello) slot->up_us += lag_us;
         if (slot->pinged_us && slot->heard_us >= slot->pinged_us) slot->pinged_us = 0;
-        if (slot->pinged_us && turn->now_us >= slot->pinged_us + KITH_SILENT_US)
+        if (!slot->hello && turn->now_us >= slot->up_us + KITH_HELLO_US)
+            kith_outbox_hang_up(turn->out, slot->link, KITH_HANG_UP_PROTOCOL);
+        else if (slot->pinged_us && turn->now_us >= slot->pinged_us + KITH_SILENT_US)
             kith_outbox_hang_up(turn->out, slot->link, KITH_HANG_UP_SILENT);
         else if (!slot->pinged_us && turn->now_us >= slot->heard_us + KITH_QUIET_US)
             ping(slot, turn);
@@ -126,6 +129,14 @@ void kith_links_trim(struct kith_links *links, uint32_t keep, const struct kith_
         kith_outbox_hang_up(turn->out, oldest->link, KITH_HANG_UP_DONE);
         count--;
     }
+}
+
+uint32_t kith_links_observers(const struct kith_links *links)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < links->max; i++)
+        count += links->at[i].link && links->at[i].observer;
+    return count;
 }
 
 bool kith_links_pay(struct kith_link_slot *slot, const struct kith_turn *turn)

@@ -10,7 +10,8 @@
 enum {
     KITH_QUIET_US = 10 * 1000 * 1000,  /* nothing heard for so long: ping */
     KITH_SILENT_US = 15 * 1000 * 1000, /* a ping unanswered for so long: hang up */
-    KITH_OBSERVERS_MAX = 8,
+    KITH_OBSERVERS_MAX = 8,            /* links of observers at once */
+    KITH_HELLO_US = 10 * 1000 * 1000,  /* a link whose HELLO has not come by then is hung up */
     KITH_REQUESTS_PER_S = 2000, /* control messages served a second and link, and the burst */
 };
 
@@ -57,6 +58,8 @@ void kith_links_down(struct kith_links *links, kith_link link);
 void kith_links_watch(struct kith_links *links, uint64_t lag_us, const struct kith_turn *turn);
 /* Hang up the least recently used links until at most `keep` are left. */
 void kith_links_trim(struct kith_links *links, uint32_t keep, const struct kith_turn *turn);
+/* How many links observers have. */
+uint32_t kith_links_observers(const struct kith_links *links);
 /* May this link be served one more request now? Counted as over its rate if not. */
 bool kith_links_pay(struct kith_link_slot *slot, const struct kith_turn *turn);
 /* Up to `max` different usable links (HELLO seen, no observer), drawn at random. */

@@ -285,6 +285,10 @@ static void on_hello(struct kith_overlay *overlay, struct kith_link_slot *slot,
 {
     slot->hello = true;
     slot->observer = is_observer(overlay, &slot->peer, bytes);
+    if (slot->observer && kith_links_observers(&overlay->links) > KITH_OBSERVERS_MAX) {
+        kith_outbox_hang_up(turn->out, slot->link, KITH_HANG_UP_DONE);
+        return;
+    }
     if (!slot->observer) take_record(overlay, bytes, turn);
     if (slot->dialed) kith_spread_digest(&overlay->spread, slot, turn);
     if (kith_id_eq(&slot->peer, &overlay->status_wanted)) send_status_want(overlay, slot, turn);

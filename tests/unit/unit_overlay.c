@@ -261,6 +261,58 @@ static void simultaneous_dials_leave_one_link(void)
     room_free(room);
 }
 
+static bool lose_hello(struct room *room, int from, int to, uint8_t *bytes, size_t *len)
+{
+    (void)room, (void)from, (void)to, (void)len;
+    return bytes[1] != KITH_MSG_HELLO;
+}
+
+static void who_never_says_hello_is_hung_up(void)
+{
+    struct room *room = room_new(2, 1024);
+    room->filter = lose_hello;
+    room_start(room);
+    check_int(room->at[0].overlay.links.count, 1);
+    room->at[1].dead = true; /* so that it does not come back */
+    room_pass(room, 11 * KITH_SECOND_US);
+    check_int(room->at[0].overlay.links.count, 0);
+    check_int(room->at[0].stats.peers, 0);
+    room_free(room);
+}
+
+/* An observer's link as its node's overlay sees it: up, then a HELLO with the observer's flag. */
+static void observe(struct room *room, uint32_t i)
+{
+    uint8_t seed[KITH_SEED_LEN] = {55, (uint8_t)i}, sealed[KITH_RECORD_MAX], buffer[1024];
+    struct kith_keypair keypair;
+    struct kith_peer_record record = stranger(room, &keypair);
+    struct kith_addr addr = room_addr(9);
+    struct kith_turn turn = room_turn(room, 0);
+    kith_keypair_from_seed(&keypair, seed);
+    record.hotkey = keypair.hotkey;
+    record.flags = KITH_PEER_OBSERVER;
+    struct kith_msg msg = {.type = KITH_MSG_HELLO,
+                           .hello = {.record = seal(room, &record, &keypair, sealed)}};
+    kith_overlay_on_link_up(&room->at[0].overlay, 100 + i, &keypair.hotkey, &addr, false, 0, &turn);
+    kith_overlay_on_message(&room->at[0].overlay, 100 + i,
+                            kith_msg_encode(&msg, buffer, sizeof buffer), &turn);
+}
+
+static void observers_are_few_and_never_listed(void)
+{
+    struct room *room = room_new(1, 1024);
+    for (uint32_t i = 0; i < KITH_OBSERVERS_MAX; i++)
+        observe(room, i);
+    kith_outbox_reset(&room->at[0].out);
+    observe(room, KITH_OBSERVERS_MAX);
+    uint32_t hung_up = 0;
+    for (uint32_t i = 0; i < room->at[0].out.count; i++)
+        hung_up += room->at[0].out.effects[i].kind == KITH_EFFECT_HANG_UP;
+    check_int(hung_up, 1);
+    check_int(room->at[0].overlay.peers.count, 0);
+    room_free(room);
+}
+
 static void a_sleeper_accuses_nobody(void)
 {
     struct room *room = room_new(2, 1024);
@@ -330,6 +382,8 @@ int main(void)
     run(full_table_forgets_at_random_but_never_the_linked);
     run(flood_of_records_is_checked_at_a_bounded_rate);
     run(simultaneous_dials_leave_one_link);
+    run(who_never_says_hello_is_hung_up);
+    run(observers_are_few_and_never_listed);
     run(a_sleeper_accuses_nobody);
     run(messages_out_of_place_are_dropped_and_counted);
     run(book_survives_and_rubbish_is_ignored);
