@@ -13,7 +13,8 @@ enum {
     SIGNED_LEN = 10 + 1 + KITH_NOISE_HASH_LEN,
 };
 
-_Static_assert((size_t)KITH_LINK_KEY_LEN == KITH_NOISE_KEY_LEN, "a link's keys are those of the split");
+_Static_assert((size_t)KITH_LINK_KEY_LEN == KITH_NOISE_KEY_LEN,
+               "a link's keys are those of the split");
 
 static uint8_t min_u8(uint8_t a, uint8_t b)
 {
