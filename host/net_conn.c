@@ -100,7 +100,7 @@ struct kith_conn *kith_conn_new(struct kith_net *net, bool dialed, const struct 
     conn->dialed = dialed;
     conn->addr = *addr;
     conn->phase = KITH_CONN_CLOSING; /* counted nowhere */
-    conn->batch_max = KITH_NET_BATCH_MAX;
+    conn->batch_max = KITH_NET_BATCH_FIRST;
     kith_send_queue_init(&conn->control, net->config.limits.control_max);
     kith_send_queue_init(&conn->bulk, net->config.limits.bulk_max);
     conn->tcp.data = conn;
@@ -283,7 +283,8 @@ static void say(struct kith_conn *conn)
 
 static void set_options(struct kith_conn *conn)
 {
-    int fd = -1, timeout_ms = (int)conn->net->config.limits.stall_ms, notsent = 128 * 1024;
+    int fd = -1, timeout_ms = (int)conn->net->config.limits.stall_ms,
+        notsent = KITH_NET_BATCH_FIRST;
     /* Without these links only notice less, or later: nothing depends on their success. */
     (void)uv_tcp_nodelay(&conn->tcp, 1);
     if (uv_fileno((uv_handle_t *)&conn->tcp, &fd) != 0) return;

@@ -15,7 +15,10 @@
 #include "host/send_queue.h"
 
 enum {
-    KITH_NET_BATCH_MAX = 256 * 1024, /* bytes of frames handed to libuv at once */
+    /* Bytes of frames handed to libuv at once: at first, and on a link that takes that much within
+     * milliseconds. Waking a receiver costs as much as some 30 KiB, hence so many. */
+    KITH_NET_BATCH_FIRST = 64 * 1024,
+    KITH_NET_BATCH_MAX = 512 * 1024,
     /* A batch ends with the frame that fills it, a hang-up adds one. */
     KITH_NET_OUT_SIZE = KITH_NET_BATCH_MAX + KITH_FRAME_MAX + KITH_CHANNEL_SIGNAL_LEN,
     KITH_NET_RECEIVE_SIZE = 256 * 1024 + KITH_FRAME_MAX,

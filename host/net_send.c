@@ -29,9 +29,9 @@ static void set_batch(struct kith_conn *conn, size_t batch)
 static void adapt(struct kith_conn *conn)
 {
     size_t batch = conn->batch_max;
-    if (!conn->is_limited) {
+    if (!conn->is_limited && conn->out_len >= batch) {
         batch = batch * 2 < KITH_NET_BATCH_MAX ? batch * 2 : KITH_NET_BATCH_MAX;
-    } else if (conn->out_len >= NOTSENT_MIN) {
+    } else if (conn->is_limited && conn->out_len >= NOTSENT_MIN) {
         uint64_t elapsed_ns = uv_hrtime() - conn->write_began_ns + 1;
         uint64_t wanted = (uint64_t)conn->out_len * BATCH_TIME_NS / elapsed_ns;
         batch = wanted < KITH_NET_BATCH_MAX ? (size_t)wanted : KITH_NET_BATCH_MAX;
