@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "tools/bench_train.h"
+#include "tools/bench_wire.h"
 #include "tools/dispatch.h"
 
 enum { NAME_MAX_LEN = 40, WORDS_MAX = 2 * KITH_ARGS_VALUES_MAX + 2 };
@@ -24,4 +25,9 @@ static int run_bench(const struct kith_args *args, int (*bench)(int argc, char *
 int kith_cmd_bench_train(const struct kith_args *args)
 {
     return run_bench(args, kith_bench_train);
+}
+
+int kith_cmd_bench_wire(const struct kith_args *args)
+{
+    return run_bench(args, kith_bench_wire);
 }

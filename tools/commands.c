@@ -266,7 +266,8 @@ const struct kith_command kith_command_bench_train = {
 
 static const struct kith_option bench_wire_options[] = {
     FLAG("json", "print JSON instead of a table"),
-    FLAG("quick", "shorter, less exact"),
+    FLAG("quick", "10 MB only, and 3 samples"),
+    INT("reps", "N", "9", 3, 101, "samples of each contestant"),
     END,
 };
 
@@ -274,8 +275,10 @@ const struct kith_command kith_command_bench_wire = {
     .name = "kith bench wire",
     .operands = "",
     .summary = "measure links",
-    .text = "Measure snapshots of 10 MB and 100 MB from node to node over loopback, sealed, beside "
-            "a plain TCP stream, the cipher alone and memcpy in the same run.",
+    .text =
+        "Measure snapshots of 10 MB and 100 MB over loopback, sealed, from node to node and both "
+        "ways with averaging, beside a plain TCP stream, the cipher alone, averaging alone and "
+        "memcpy in the same run.",
     .options = bench_wire_options,
 };
 
