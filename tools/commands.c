@@ -60,7 +60,9 @@
              "arithmetic: exact gives the same bits on every machine"),                            \
         INT("batch", "B", "32", 1, 4096, "images of a batch"),                                     \
         INT("steps", "H", "20", 1, 100000, "batches of a round"),                                  \
-        REAL("rate", "RATE", "0.1", 0.000001, 10, "learning rate"),                                \
+        WORD("optimizer", "WHICH", "qg", "qg sgd",                                                 \
+             "qg: quasi-global momentum, which moves when models are mixed; sgd: heavy ball"),     \
+        REAL("rate", "RATE", NULL, 0.000001, 10, "learning rate; 0.1 for qg, 0.03 for sgd"),       \
         REAL("momentum", "M", "0.9", 0, 0.999, "momentum"),                                        \
         INT("pulls", "S", "2", 1, KITH_PULL_MAX, "peers whose weights are mixed in each round"),   \
         INT("teachers", "K", "2", 1, KITH_TEACHERS_MAX,                                            \

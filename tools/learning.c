@@ -46,6 +46,11 @@ int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
     return 0;
 }
 
+/* Learning rates that suit the models here; heavy ball sums steps that quasi-global momentum does
+ * not. */
+#define QG_RATE  0.1f
+#define SGD_RATE 0.03f
+
 static bool is(const struct kith_args *args, const char *name, const char *word)
 {
     return strcmp(kith_args_text(args, name), word) == 0;
@@ -67,7 +72,9 @@ void kith_learning_settings(const struct kith_args *args, struct kith_config *co
     if (is(args, "wire", "int4")) learner->wire = KITH_WIRE_INT4;
     learner->batch = (uint32_t)kith_args_int(args, "batch");
     learner->local_steps = (uint32_t)kith_args_int(args, "steps");
-    learner->rate = (float)kith_args_real(args, "rate");
+    learner->quasi_global = is(args, "optimizer", "qg");
+    learner->rate = learner->quasi_global ? QG_RATE : SGD_RATE;
+    if (kith_args_has(args, "rate")) learner->rate = (float)kith_args_real(args, "rate");
     learner->momentum = (float)kith_args_real(args, "momentum");
 }
 
