@@ -14,6 +14,7 @@ enum {
     PINGS_MAX = 64,   /* addresses remembered for the next helper */
     DEATHS_MAX = 5,   /* in the window; one more is an attack */
     TEXT_MAX = 160,
+    LAG_MS = 500, /* of our own loop, from which on it is not held against the helper */
 };
 
 struct op {
@@ -51,6 +52,7 @@ struct kith_dht_pipe {
     struct kith_dht_stats stats;
 
     uv_timer_t timer;
+    uint64_t armed_ms; /* when the timer was to go off */
     struct op ops[SLOTS_MAX];
     uint32_t open; /* used and not ended */
 
@@ -380,10 +382,23 @@ static uint64_t child_deadline_ms(const struct kith_dht_pipe *pipe)
     return pipe->is_up && pipe->ask_ms < hung_ms ? pipe->ask_ms : hung_ms;
 }
 
+/* While we were stopped or busy, the helper's answers waited: deadlines move by as much. */
+static void forgive_lag(struct kith_dht_pipe *pipe, uint64_t now)
+{
+    if (now <= pipe->armed_ms + LAG_MS) return;
+    uint64_t lag = now - pipe->armed_ms;
+    pipe->heard_ms += lag;
+    for (size_t i = 0; i < SLOTS_MAX; i++) {
+        struct op *op = &pipe->ops[i];
+        if (op->is_used && !op->is_ended) op->deadline_ms += lag;
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct kith_dht_pipe *pipe = timer->data;
     uint64_t now = now_ms(pipe);
+    forgive_lag(pipe, now);
     ops_report(pipe, now);
     if (pipe->is_closing) {
         if (pipe->child && now >= pipe->kill_at_ms) {
@@ -408,6 +423,7 @@ static void arm(struct kith_dht_pipe *pipe)
     }
     if (child_deadline < deadline) deadline = child_deadline;
     if (deadline == UINT64_MAX) return;
+    pipe->armed_ms = deadline > now ? deadline : now;
     uv_timer_start(&pipe->timer, on_tick, deadline > now ? deadline - now : 0, 0);
 }
 

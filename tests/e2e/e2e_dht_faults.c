@@ -173,6 +173,22 @@ static void a_stopped_helper_times_out_and_is_killed(void)
     check(can_put_and_get(1, 0, "after the stop"));
 }
 
+/* The node itself stands still for longer than either limit. */
+static void a_node_that_lags_does_not_blame_its_helper(void)
+{
+    fresh();
+    swarm.times.get_ms = 600;
+    swarm.times.hung_ms = 600;
+    check(swarm_make(&swarm, 1));
+    pid_t before = pid_of(0);
+    swarm_begin_get(&swarm, 0, key);
+    poll(NULL, 0, 1300);
+    check(swarm_await(&swarm, 0, LIMIT_MS));
+    check_int(swarm.nodes[0].found.err, 0);
+    check_int(pid_of(0), before);
+    check_int(swarm.nodes[0].said[KITH_DHT_DOWN], 0);
+}
+
 static bool all_have_ended(void *context)
 {
     (void)context;
@@ -451,6 +467,7 @@ int main(int argc, char **argv)
     run(a_long_life_makes_the_pause_short_again);
     run(twenty_kills_are_three_attacks);
     run(a_stopped_helper_times_out_and_is_killed);
+    run(a_node_that_lags_does_not_blame_its_helper);
     run(too_many_operations_are_refused);
     run(a_taken_port_is_named_and_tried_again);
     run(bad_seeds_do_no_harm);
