@@ -265,8 +265,6 @@ static void publish(struct kith_node *node, const struct kith_turn *turn)
     if ((node->config.share & KITH_SHARE_LABELS) && job->labels.len > 0)
         kith_overlay_publish(&node->overlay, KITH_MANIFEST_LABELS, job->round, 0, job->labels,
                              turn);
-    node->overlay.own.round = (uint32_t)(job->round + 1);
-    node->overlay.own.state = KITH_PEER_TRAINING;
 }
 
 static bool is_last(const struct kith_node *node)
@@ -286,7 +284,8 @@ static void finish_round(struct kith_node *node, const struct kith_turn *turn)
     node->stats.round = rounds->round;
     rounds->phase = last ? KITH_PHASE_DONE : KITH_PHASE_IDLE;
     rounds->next_us = rounds->begun_us + node->config.round_min_us;
-    if (last) node->overlay.own.state = KITH_PEER_DONE;
+    kith_overlay_describe(&node->overlay, last ? KITH_PEER_DONE : KITH_PEER_TRAINING,
+                          (uint32_t)rounds->round, turn);
     if (last && !node->config.stay) kith_node_stop(node, turn);
 }
 

@@ -134,6 +134,17 @@ static void send_hello(struct kith_overlay *overlay, kith_link link, const struc
     kith_outbox_send(turn->out, link, kith_msg_encode(&msg, buffer, sizeof buffer));
 }
 
+void kith_overlay_describe(struct kith_overlay *overlay, enum kith_peer_state state, uint32_t round,
+                           const struct kith_turn *turn)
+{
+    bool changed = overlay->own.state != state;
+    uint64_t soon = turn->now_us + KITH_TICK_US;
+    overlay->own.state = (uint8_t)state;
+    overlay->own.round = round;
+    if (changed && overlay->own_at_us != KITH_NEVER && soon < overlay->own_at_us)
+        overlay->own_at_us = soon;
+}
+
 void kith_overlay_leave(struct kith_overlay *overlay, const struct kith_turn *turn)
 {
     if (!overlay->config.active || overlay->own_len == 0) return;

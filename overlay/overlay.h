@@ -84,6 +84,10 @@ void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *ow
                         uint32_t own_count, const struct kith_addr *bootstrap,
                         uint32_t bootstrap_count, struct kith_bytes book,
                         const struct kith_turn *turn);
+/* What the next own record says of our learning; a new state is signed and told within a second, a
+ * new round with the next record that is due. */
+void kith_overlay_describe(struct kith_overlay *overlay, enum kith_peer_state state, uint32_t round,
+                           const struct kith_turn *turn);
 /* Sign a goodbye and send it to every link. */
 void kith_overlay_leave(struct kith_overlay *overlay, const struct kith_turn *turn);
 

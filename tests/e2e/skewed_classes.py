@@ -8,7 +8,7 @@ ALONE_MAX, TOGETHER_MIN, LABELS_MIN, EPOCHS = 50.0, 75.0, 65.0, 4
 
 
 def best_of_epochs(node):
-    return max(node.wait_test(epoch, 60) for epoch in range(EPOCHS))
+    return max(node.wait_test(epoch, 90) for epoch in range(EPOCHS))
 
 
 def alone_at_most_half():
