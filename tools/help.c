@@ -75,6 +75,6 @@ void kith_command_help(const struct kith_command *command, FILE *out)
     for (const struct kith_option *option = command->options; option->name; option++)
         write_option(option, out);
     fprintf(out, "  --help%*sprint this and end\n", INDENT - 8, "");
-    fprintf(out, "\nExit status: 0 done, 1 it failed (one line says why), 2 wrong usage%s%s.\n",
+    fprintf(out, "\nExit status: 0 done, 1 failed (one line), 2 wrong usage%s%s.\n",
             command->exits ? ", " : "", command->exits ? command->exits : "");
 }
