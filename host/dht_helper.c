@@ -216,6 +216,7 @@ static void start(const struct kith_dht_message *message)
 {
     uint8_t flags = message->start.flags;
     kith_dht_hooks_set(flags & KITH_DHT_LOOPBACK_ONLY, flags & KITH_DHT_SHIELD_OFF);
+    kith_dht_limits_confine();
     int err = run_opendht(message->start.net32, message->start.port);
     if (!err) err = start_probe();
     kith_dht_join_init(&helper.join, message->start.seeds, message->start.seed_count, now_ms());
