@@ -50,6 +50,8 @@ void kith_sim_check_node(struct kith_world *world, uint32_t node)
     if (count > PEERS_MAX || count != stats->peers)
         kith_world_fail(world, node, "lists %u peers and counts %llu", count,
                         (unsigned long long)stats->peers);
+    if (count > host->peers_max)
+        kith_world_fail(world, node, "lists %u peers, more than %u", count, host->peers_max);
     for (uint32_t i = 0; i < count && i < PEERS_MAX; i++) {
         uint32_t peer = kith_world_find(world, &peers[i]);
         if (peer == UINT32_MAX) {

@@ -15,7 +15,7 @@ enum { KITH_SIM_GHOST_S = 900 + 120 };
 /* No message and no DHT value over its limit, none empty. */
 void kith_sim_check_effect(struct kith_world *world, uint32_t node,
                            const struct kith_effect *effect);
-/* The node's peers: as many as it counts, distinct, never itself, all nodes of
+/* The node's peers: as many as it counts, at most peers_max, distinct, never itself, all nodes of
  * this world, none that was gone longer than KITH_SIM_GHOST_S ago. */
 void kith_sim_check_node(struct kith_world *world, uint32_t node);
 

@@ -32,7 +32,7 @@ struct message {
     uint32_t size;
     int8_t err;       /* not 0: no message but the end of the link */
     bool is_taken_in; /* its time on the receiver's way in has been counted */
-    uint8_t bytes[];
+    _Alignas(16) uint8_t bytes[];
 };
 
 /* What is under way to one end, of one class. While it is not empty one item stands in the heap. */

@@ -281,6 +281,7 @@ void kith_world_start(struct kith_world *world, uint32_t node)
     host->down_since_us = 0;
     host->armed_count = 0;
     world->counters.starts++;
+    host->peers_max = config.peers_max;
     kith_sim_net_up(world->net, node, &host->hotkey, config.links_max);
     kith_sim_dht_set_up(world->dht, node, true);
     struct kith_addr own = kith_sim_net_addr(node), bootstrap[KITH_WORLD_BOOTSTRAP_MAX];
