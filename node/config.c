@@ -14,7 +14,7 @@ void kith_config_default(struct kith_config *ret)
     ret->learner.batch = 32;
     ret->learner.local_steps = 20;
     ret->learner.rate = 0.1f;
-    ret->learner.momentum = 0.9f;
+    ret->learner.momentum = 0.5f;
     ret->learner.quasi_global = true;
     ret->learner.kd_lambda = 1.0f;
     ret->learner.kd_temperature = 2.0f;

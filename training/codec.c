@@ -246,3 +246,12 @@ int kith_frame_decode(struct kith_bytes frame, size_t params, float *ret)
     if (wire == KITH_WIRE_FP32) return decode_fp32(reader.at, params, ret);
     return decode_quantised((enum kith_wire)wire, reader.at, params, ret);
 }
+
+float kith_frame_step(struct kith_bytes frame, size_t chunk)
+{
+    enum kith_wire wire = (enum kith_wire)frame.at[sizeof frame_magic];
+    if (wire == KITH_WIRE_FP32) return 0;
+    const uint8_t *at = frame.at + KITH_FRAME_HEAD + chunk * chunk_size(wire, KITH_QUANT_CHUNK);
+    float scale = half_value((uint16_t)(at[0] | at[1] << 8));
+    return scale / (wire == KITH_WIRE_INT8 ? 127 : 7);
+}

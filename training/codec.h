@@ -29,5 +29,8 @@ void kith_frame_encode(enum kith_wire wire, const float *x, size_t params, uint6
  * not their exact length), NOT_FINITE (a NaN, an infinity or a denormal, none of which an encoder
  * writes). The frame names its own wire. `ret` is scratch on error. */
 int kith_frame_decode(struct kith_bytes frame, size_t params, float *ret);
+/* The step of quantisation of one chunk of a frame that was decoded well: what lies between two
+ * values that its floats can take; 0 for fp32. */
+float kith_frame_step(struct kith_bytes frame, size_t chunk);
 
 #endif

@@ -30,14 +30,32 @@ double kith_mix_distance(const float *x, const float *y, size_t params)
     return sqrt(sum);
 }
 
+void kith_mix_settle(struct kith_bytes frame, const float *x, size_t params, float *decoded)
+{
+    for (size_t start = 0; start < params; start += KITH_QUANT_CHUNK) {
+        double step = (double)kith_frame_step(frame, start / KITH_QUANT_CHUNK);
+        if (step == 0) continue;
+        size_t count = params - start < KITH_QUANT_CHUNK ? params - start : KITH_QUANT_CHUNK;
+        double distance = kith_mix_distance(decoded + start, x + start, count);
+        double explained = (double)count * step * step / 12;
+        double square = distance * distance;
+        float gain = square > explained ? (float)(1 - explained / square) : 0;
+        for (size_t i = start; i < start + count; i++)
+            decoded[i] = x[i] + gain * (decoded[i] - x[i]);
+    }
+}
+
 static void check_pulled(struct kith_pulled *pulled, const float *x, double norm, size_t params,
                          float *decoded)
 {
     pulled->err = kith_frame_decode(pulled->frame, params, decoded);
     if (pulled->err) return;
-    bool near = kith_mix_distance(decoded, NULL, params) <= KITH_NORM_RATIO_MAX * norm;
-    if (!near) pulled->err = KITH_ERR_RANGE;
-    if (near) pulled->distance = kith_mix_distance(decoded, x, params);
+    if (!(kith_mix_distance(decoded, NULL, params) <= KITH_NORM_RATIO_MAX * norm)) {
+        pulled->err = KITH_ERR_RANGE;
+        return;
+    }
+    kith_mix_settle(pulled->frame, x, params, decoded);
+    pulled->distance = kith_mix_distance(decoded, x, params);
 }
 
 static bool is_mixed(const struct kith_pulled *pulled)
@@ -97,6 +115,7 @@ uint32_t kith_mix(float *x, size_t params, struct kith_pulled *pulled, uint32_t 
         if (!decoded_last || mixed > 0) {
             int err = kith_frame_decode(pulled[i].frame, params, decoded);
             kith_assert(err == 0);
+            kith_mix_settle(pulled[i].frame, x, params, decoded);
         }
         double shortened = pulled[i].distance > tau ? tau / pulled[i].distance : 1;
         add_difference(sum, x, decoded, params, (float)(pulled[i].weight * shortened));

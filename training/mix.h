@@ -23,13 +23,21 @@ struct kith_pulled {
     double distance; /* out, without an error: |x_j - x| before the mix */
 };
 
+/* Move a decoded model, in place, towards `x` by what rounding explains of their difference, chunk
+ * by chunk: decoded <- x + g (decoded - x), g = max(0, 1 - v / (2 d)), where d is the mean square
+ * of the difference and v = step^2 / 6 the mean variance of stochastic rounding. The positive-part
+ * shrinkage of James and Stein (1961), halved. Without it the rounding of every mix stays in the
+ * models, their largest weights and so the steps grow, and at four bits two nodes diverge within
+ * 1,000 rounds. */
+void kith_mix_settle(struct kith_bytes frame, const float *x, size_t params, float *decoded);
+
 /* Check each pulled model, then move the own one, `x` [params], towards those that passed:
  *   x' = x + sum_j w_j (x_j - x) min(1, tau / |x_j - x|) / (1 + sum_j w_j)
  * with tau = 1.5 times the median distance from KITH_CLIP_FROM models of a weight above 0 on, and
- * without that bound below. What did not pass is left out, as if never pulled: err is that of
- * kith_frame_decode, or RANGE for a norm of more than KITH_NORM_RATIO_MAX times the own one. A
- * model x that is not finite passes nobody. Returns how many were mixed in. `decoded` and `sum` are
- * scratch of [params]. */
+ * without that bound below, x_j being what kith_mix_settle makes of the decoded model. What did not
+ * pass is left out, as if never pulled: err is that of kith_frame_decode, or RANGE for a norm of
+ * more than KITH_NORM_RATIO_MAX times the own one. A model x that is not finite passes nobody.
+ * Returns how many were mixed in. `decoded` and `sum` are scratch of [params]. */
 uint32_t kith_mix(float *x, size_t params, struct kith_pulled *pulled, uint32_t count,
                   float *decoded, float *sum);
 

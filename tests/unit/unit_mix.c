@@ -144,6 +144,35 @@ static void every_position_counts_alike(void)
     }
 }
 
+/* A frame of the own model differs from it by its rounding alone and hardly moves it; one of a
+ * model far away is nearly what it says; fp32 is exactly what it says. */
+static void rounding_is_not_mixed_in(void)
+{
+    enum { MANY = 2560 };
+    static float x[MANY], other[MANY], got[MANY];
+    static uint8_t frame[KITH_FRAME_HEAD + 4 * MANY];
+    for (int wire = 0; wire < KITH_WIRES; wire++) {
+        struct kith_bytes bytes = {frame, kith_frame_size((enum kith_wire)wire, MANY)};
+        for (size_t i = 0; i < MANY; i++) {
+            x[i] = draw(5, i);
+            other[i] = x[i] + 20 * draw(6, i);
+        }
+        kith_frame_encode((enum kith_wire)wire, x, MANY, 9, frame);
+        check_int(kith_frame_decode(bytes, MANY, got), 0);
+        double rounding = kith_mix_distance(got, x, MANY);
+        kith_mix_settle(bytes, x, MANY, got);
+        check(kith_mix_distance(got, x, MANY) <= rounding * 0.65);
+        if (wire != KITH_WIRE_FP32) check(rounding > 0);
+
+        kith_frame_encode((enum kith_wire)wire, other, MANY, 9, frame);
+        check_int(kith_frame_decode(bytes, MANY, got), 0);
+        double before = kith_mix_distance(got, x, MANY);
+        kith_mix_settle(bytes, x, MANY, got);
+        check(kith_mix_distance(got, x, MANY) >= before * 0.98);
+        if (wire == KITH_WIRE_FP32) check(memcmp(got, other, sizeof got) == 0);
+    }
+}
+
 static void momentum_follows_the_movement(void)
 {
     float m[3] = {1, 2, 3}, before[3] = {5, 5, 5}, after[3] = {5, 4, 6};
@@ -177,6 +206,7 @@ int main(void)
     run(the_norm_bound_is_ten_times_the_own);
     run(a_model_that_is_not_finite_takes_nobody);
     run(every_position_counts_alike);
+    run(rounding_is_not_mixed_in);
     run(momentum_follows_the_movement);
     run(distances_are_euclidean_at_every_length);
     return test_end();
