@@ -11,7 +11,6 @@
 
 #include "base/err.h"
 
-/* One part is a pair of files, read whole before it is looked at. */
 enum { PATH_SIZE = 400, READ_START = 1 << 20 };
 
 struct file {
@@ -45,25 +44,20 @@ static int find(char *error, const char *dir, const char *name, struct file *fil
     return complain(error, file->path, KITH_ERR_NOT_FOUND, "no such file, nor with .gz");
 }
 
-static int read_open(char *error, gzFile in, size_t max, struct file *file)
+/* Grow `file` to `size` bytes, or to its end. */
+static int read_until(char *error, gzFile in, size_t size, struct file *file)
 {
-    size_t size = max < READ_START ? max : READ_START;
-    for (;;) {
-        uint8_t *grown = realloc(file->at, size);
-        if (!grown) return complain(error, file->path, KITH_ERR_NOMEM, "out of memory");
-        file->at = grown;
-        while (file->len < size) {
-            size_t left = size - file->len;
-            unsigned part = left < INT_MAX ? (unsigned)left : INT_MAX;
-            int got = gzread(in, file->at + file->len, part);
-            if (got == 0) break;
-            if (got < 0) return complain(error, file->path, KITH_ERR_IO, "damaged or not readable");
-            file->len += (size_t)got;
-        }
-        if (file->len < size || size == max) break;
-        size = size > max / 2 ? max : 2 * size;
+    uint8_t *grown = realloc(file->at, size);
+    if (!grown) return complain(error, file->path, KITH_ERR_NOMEM, "out of memory");
+    file->at = grown;
+    while (file->len < size) {
+        size_t left = size - file->len;
+        int got = gzread(in, file->at + file->len, left < INT_MAX ? (unsigned)left : INT_MAX);
+        if (got < 0) return complain(error, file->path, KITH_ERR_IO, "damaged or not readable");
+        if (got == 0) break;
+        file->len += (size_t)got;
     }
-    /* A gzip stream that ends too early is only told at the end. */
+    /* A gzip stream that ends too early is only told at its end. */
     int code;
     gzerror(in, &code);
     if (code == Z_BUF_ERROR)
@@ -71,8 +65,18 @@ static int read_open(char *error, gzFile in, size_t max, struct file *file)
     return 0;
 }
 
-/* Reads at most `max` bytes, so that a small file cannot unfold into all of the memory. */
-static int read_file(char *error, size_t max, struct file *file)
+/* What the head of an IDX file promises, 0 if that is too much: the check then says so. */
+static size_t promised(const struct file *file, uint32_t dimensions, uint32_t inputs)
+{
+    const uint8_t *at = file->at + 4;
+    size_t count = (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+    if (count > KITH_IMAGES_MAX) return 0;
+    return dimensions == 1 ? KITH_IDX_LABELS_HEAD + count : KITH_IDX_IMAGES_HEAD + count * inputs;
+}
+
+/* Reads no more than one byte past what the head promises, so that a small file cannot unfold into
+ * all of the memory. */
+static int read_file(char *error, uint32_t dimensions, uint32_t inputs, struct file *file)
 {
     errno = 0;
     gzFile in = gzopen(file->path, "rb");
@@ -80,7 +84,11 @@ static int read_file(char *error, size_t max, struct file *file)
         const char *why = errno ? strerror(errno) : "out of memory";
         return complain(error, file->path, KITH_ERR_PERMISSION, why);
     }
-    int err = read_open(error, in, max, file);
+    int err = read_until(error, in, READ_START, file);
+    if (!err && file->len == READ_START) {
+        size_t size = promised(file, dimensions, inputs) + 1;
+        if (size > READ_START) err = read_until(error, in, size, file);
+    }
     gzclose(in);
     return err;
 }
@@ -127,12 +135,10 @@ static int check_pair(char *error, const struct file *images, const struct file 
 static int load_files(char *error, const char *dir, const char *names[2], uint32_t inputs,
                       uint32_t classes, struct file files[2])
 {
-    size_t image_bytes = KITH_IDX_IMAGES_HEAD + (size_t)KITH_IMAGES_MAX * inputs;
-    size_t label_bytes = KITH_IDX_LABELS_HEAD + (size_t)KITH_IMAGES_MAX;
     for (int i = 0; i < 2; i++) {
         int err = find(error, dir, names[i], &files[i]);
         if (err) return err;
-        err = read_file(error, (i == 0 ? image_bytes : label_bytes) + 1, &files[i]);
+        err = read_file(error, i == 0 ? 3 : 1, inputs, &files[i]);
         if (err) return err;
     }
     return check_pair(error, &files[0], &files[1], inputs, classes);
