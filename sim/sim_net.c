@@ -244,9 +244,7 @@ static void append(struct kith_sim_net *net, struct link *link, int to, enum kit
     struct queue *queue = &link->end[to].queue[class];
     message->next = NULL;
     queue->bytes += message->size;
-    if (queue->first) {
-        if (message->arrive_us < queue->last->arrive_us)
-            message->arrive_us = queue->last->arrive_us;
+    if (queue->first) { /* its turn comes when those before it have gone */
         queue->last->next = message;
         queue->last = message;
         return;

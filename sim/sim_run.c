@@ -113,6 +113,16 @@ static void write_line(void *context, const char *text)
     fprintf(context, "%s\n", text);
 }
 
+/* Better now than after an hour. An older report stays until the new one is there. */
+static int try_json(const struct run *run)
+{
+    const char *path = run->config->json_path;
+    FILE *file = path ? fopen(path, "a") : NULL;
+    if (!path || (file && fclose(file) == 0)) return 0;
+    fprintf(run->err, "%s: %s\n", path, strerror(errno));
+    return KITH_ERR_IO;
+}
+
 static int open_trace(struct run *run)
 {
     const struct kith_sim_run_config *config = run->config;
@@ -356,7 +366,8 @@ int kith_sim_run(const struct kith_sim_run_config *config, FILE *out, FILE *err)
         fprintf(err, "%s\n", error);
         return 1;
     }
-    int status = open_trace(&run);
+    int status = try_json(&run);
+    if (!status) status = open_trace(&run);
     if (!status) {
         schedule(&run, world.seed);
         bool is_good = run_world(&run, &result);

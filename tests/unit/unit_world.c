@@ -267,6 +267,12 @@ static void a_run_says_what_it_cannot_do(void)
     check_str(text, "/nowhere/trace: No such file or directory\n");
     free(text);
     config = small(2, 1, 1);
+    config.json_path = "/nowhere/report";
+    text = text_of(&config, &status);
+    check_int(status, 1);
+    check_str(text, "/nowhere/report: No such file or directory\n");
+    free(text);
+    config = small(2, 1, 1);
     strcpy(config.model[0], "cnn:3");
     text = text_of(&config, &status);
     check_int(status, 1);
