@@ -84,6 +84,21 @@ static void rounding_has_no_bias(void)
     }
 }
 
+/* The scale is rounded up, never down, so that the largest float of a chunk is not cut. */
+static void the_largest_float_has_no_bias(void)
+{
+    enum { TIMES = 4000 };
+    double sum = 0;
+    memset(drawn, 0, sizeof drawn);
+    drawn[0] = 1.0009f; /* fp16 has 1 and 1.00098 */
+    for (uint64_t key = 0; key < TIMES; key++) {
+        kith_frame_encode(KITH_WIRE_INT8, drawn, 1, key * 77, frame);
+        check_int(decode(kith_frame_size(KITH_WIRE_INT8, 1), 1), 0);
+        sum += decoded[0];
+    }
+    check(fabs(sum / TIMES - 1.0009) < 1e-4);
+}
+
 static void equal_keys_give_equal_frames(void)
 {
     static uint8_t first[2 * PARAMS_MAX];
@@ -205,6 +220,7 @@ int main(void)
     run(fp32_is_exact);
     run(quantised_is_within_one_step);
     run(rounding_has_no_bias);
+    run(the_largest_float_has_no_bias);
     run(equal_keys_give_equal_frames);
     run(sizes_are_as_promised);
     run(wrong_heads_and_lengths_are_refused);
