@@ -68,8 +68,11 @@ static void encode_fp32(const float *x, size_t params, uint8_t *ret)
     for (size_t i = 0; i < params; i++) {
         uint32_t bits = bits_of(x[i]);
         if ((bits & 0x7f800000) == 0) bits = 0;
-        for (int byte = 0; byte < 4; byte++)
-            ret[4 * i + (size_t)byte] = (uint8_t)(bits >> (8 * byte));
+        uint8_t *at = ret + 4 * i; /* four stores by name: compilers make one of them */
+        at[0] = (uint8_t)bits;
+        at[1] = (uint8_t)(bits >> 8);
+        at[2] = (uint8_t)(bits >> 16);
+        at[3] = (uint8_t)(bits >> 24);
     }
 }
 
