@@ -46,10 +46,12 @@ int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
     return 0;
 }
 
-/* Learning rates that suit the models here; heavy ball sums steps that quasi-global momentum does
- * not. */
-#define QG_RATE  0.1f
-#define SGD_RATE 0.03f
+/* What suits the models here: heavy ball sums steps, quasi-global momentum adds the last movement
+ * to each. */
+#define QG_RATE      0.1f
+#define QG_MOMENTUM  0.5f
+#define SGD_RATE     0.03f
+#define SGD_MOMENTUM 0.9f
 
 static bool is(const struct kith_args *args, const char *name, const char *word)
 {
@@ -75,7 +77,9 @@ void kith_learning_settings(const struct kith_args *args, struct kith_config *co
     learner->quasi_global = is(args, "optimizer", "qg");
     learner->rate = learner->quasi_global ? QG_RATE : SGD_RATE;
     if (kith_args_has(args, "rate")) learner->rate = (float)kith_args_real(args, "rate");
-    learner->momentum = (float)kith_args_real(args, "momentum");
+    learner->momentum = learner->quasi_global ? QG_MOMENTUM : SGD_MOMENTUM;
+    if (kith_args_has(args, "momentum"))
+        learner->momentum = (float)kith_args_real(args, "momentum");
 }
 
 int kith_learning_model(const struct kith_args *args, const char *text,
