@@ -77,6 +77,7 @@ uint8_t *kith_channel_room(struct kith_channel *channel, size_t *ret_len)
     *ret_len = 0;
     if (channel->state == KITH_CHANNEL_ENDED) return NULL;
     kith_assert(channel->state != KITH_CHANNEL_PROVEN);
+    kith_assert(channel->in);
     size_t limit = channel->state == KITH_CHANNEL_OPEN ? channel->size : channel->wanted;
     kith_assert(channel->end < limit);
     *ret_len = limit - channel->end;
@@ -219,8 +220,10 @@ int kith_channel_next(struct kith_channel *channel, enum kith_channel_event *ret
 
 void kith_channel_open(struct kith_channel *channel, uint8_t *buffer, size_t size)
 {
-    kith_assert(channel->state == KITH_CHANNEL_PROVEN);
-    kith_assert(size >= KITH_FRAME_MAX);
+    bool is_open = channel->state == KITH_CHANNEL_OPEN;
+    kith_assert(is_open || channel->state == KITH_CHANNEL_PROVEN);
+    kith_assert(channel->start == channel->end);
+    kith_assert(!buffer || size >= KITH_FRAME_MAX);
     channel->in = buffer;
     channel->size = size;
     channel->start = 0;

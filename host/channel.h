@@ -91,7 +91,9 @@ void kith_channel_received(struct kith_channel *channel, size_t len);
 int kith_channel_next(struct kith_channel *channel, enum kith_channel_event *ret_event,
                       struct kith_bytes *ret_body);
 
-/* After UP: receive into `buffer` of at least KITH_FRAME_MAX bytes, which stays the caller's. */
+/* After UP, and again whenever kith_channel_is_inside is false: receive into `buffer` of at least
+ * KITH_FRAME_MAX bytes, which stays the caller's. NULL: into none, until there is one again; no
+ * room may be asked for meanwhile. */
 void kith_channel_open(struct kith_channel *channel, uint8_t *buffer, size_t size);
 /* True if a frame, or a handshake message, has begun and is not complete. */
 bool kith_channel_is_inside(const struct kith_channel *channel);

@@ -10,8 +10,6 @@
 #include "base/err.h"
 #include "host/net_conn.h"
 
-enum { LATE_MS = 1000 }; /* a timer this late means that we slept, not the far end */
-
 static uint64_t conn_now(const struct kith_conn *conn)
 {
     return uv_now(conn->net->config.loop);
@@ -45,8 +43,8 @@ static void conn_free(struct kith_conn *conn)
     kith_channel_release(&conn->channel);
     kith_send_queue_release(&conn->control);
     kith_send_queue_release(&conn->bulk);
-    free(conn->in);
-    free(conn->out);
+    kith_net_give_back(&conn->net->receive, &conn->in);
+    kith_net_give_back(&conn->net->send, &conn->out);
     free(conn);
 }
 
@@ -125,7 +123,7 @@ void kith_conn_close(struct kith_conn *conn, int err)
 void kith_conn_hang_up(struct kith_conn *conn, uint8_t code, int err)
 {
     kith_assert(conn->phase < KITH_CONN_LINGERING);
-    if (!conn->out || !kith_channel_may_seal(&conn->channel)) {
+    if (!kith_channel_may_seal(&conn->channel)) {
         kith_conn_close(conn, err);
         return;
     }
@@ -202,23 +200,20 @@ static void note_progress(struct kith_conn *conn)
 static void on_timer(uv_timer_t *timer)
 {
     struct kith_conn *conn = timer->data;
-    uint64_t now = conn_now(conn), was_due = conn->armed_ms;
     conn->armed_ms = 0;
     if (conn->phase == KITH_CONN_CLOSING) return;
     note_progress(conn);
-    if (now < deadline_of(conn)) {
-        conn->is_graced = false;
+    if (conn_now(conn) < deadline_of(conn)) {
+        conn->is_overdue = false;
         kith_conn_watch(conn);
-        return;
-    }
-    if (now - was_due < LATE_MS || conn->is_graced) {
+    } else if (conn->is_overdue) {
         expire(conn);
-        return;
+    } else {
+        /* Timers come before what the sockets hold: if it was us who slept, look there first. */
+        conn->is_overdue = true;
+        conn->armed_ms = conn_now(conn) + 1;
+        uv_timer_start(&conn->timer, on_timer, 1, 0);
     }
-    /* Read what came while we slept before judging. */
-    conn->is_graced = true;
-    conn->armed_ms = now + LATE_MS;
-    uv_timer_start(&conn->timer, on_timer, LATE_MS, 0);
 }
 
 void kith_conn_watch(struct kith_conn *conn)
@@ -319,17 +314,14 @@ void kith_conn_start(struct kith_conn *conn)
 static void conn_up(struct kith_conn *conn)
 {
     struct kith_net *net = conn->net;
-    conn->in = malloc(KITH_NET_RECEIVE_SIZE);
-    conn->out = malloc(KITH_NET_OUT_SIZE);
-    if (!conn->in || !conn->out) {
-        net->counters.accept_failed++;
-        kith_conn_close(conn, KITH_ERR_NOMEM);
-        return;
-    }
-    kith_channel_open(&conn->channel, conn->in, KITH_NET_RECEIVE_SIZE);
+    kith_channel_open(&conn->channel, NULL, 0);
     if (net->counters.links >= net->config.links_max) {
         net->counters.refused_links++;
         kith_conn_hang_up(conn, KITH_CHANNEL_BYE_FULL, KITH_ERR_FULL);
+        return;
+    }
+    if (!conn->dialed && !kith_conn_welcome(conn)) {
+        kith_conn_close(conn, KITH_ERR_NOMEM);
         return;
     }
     set_phase(conn, KITH_CONN_OPEN);
@@ -337,10 +329,6 @@ static void conn_up(struct kith_conn *conn)
     net->links[conn->index] = conn->link;
     net->counters.handshakes++;
     net->counters.links++;
-    if (!conn->dialed) {
-        conn->out_len = kith_channel_welcome(&conn->channel, conn->out);
-        kith_net_mark(net, conn);
-    }
     net->config.on_link_up(net->config.context, conn->link, kith_channel_peer(&conn->channel),
                            &conn->addr, conn->dialed, conn->number);
 }
@@ -410,14 +398,40 @@ static bool pump(struct kith_conn *conn)
     return has_message;
 }
 
+/* Where an open link receives; NULL without memory. */
+static uint8_t *open_room(struct kith_conn *conn)
+{
+    if (!conn->in) {
+        conn->in = kith_net_borrow(&conn->net->receive);
+        if (!conn->in) return NULL;
+        kith_channel_open(&conn->channel, conn->in, KITH_NET_RECEIVE_SIZE);
+    }
+    return kith_channel_room(&conn->channel, &conn->offered);
+}
+
+/* Between frames a link needs no buffer. */
+static void lend_room(struct kith_conn *conn)
+{
+    if (conn->phase != KITH_CONN_OPEN || !conn->in) return;
+    if (kith_channel_is_inside(&conn->channel)) return;
+    kith_channel_open(&conn->channel, NULL, 0);
+    kith_net_give_back(&conn->net->receive, &conn->in);
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
 {
     struct kith_conn *conn = handle->data;
-    uint8_t *room = conn->net->scratch;
+    uint8_t *room = NULL;
     (void)suggested;
-    conn->offered = sizeof conn->net->scratch;
-    if (conn->phase != KITH_CONN_LINGERING)
+    conn->offered = 0;
+    if (conn->phase == KITH_CONN_OPEN) {
+        room = open_room(conn);
+    } else if (conn->phase == KITH_CONN_SHAKING) {
         room = kith_channel_room(&conn->channel, &conn->offered);
+    } else {
+        room = conn->net->scratch;
+        conn->offered = sizeof conn->net->scratch;
+    }
     *ret_buffer = uv_buf_init((char *)room, (unsigned)conn->offered);
 }
 
@@ -425,7 +439,11 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer)
 {
     struct kith_conn *conn = stream->data;
     (void)buffer;
-    if (len == 0 || conn->phase == KITH_CONN_CLOSING) return;
+    if (conn->phase == KITH_CONN_CLOSING) return;
+    if (len == 0) {
+        lend_room(conn);
+        return;
+    }
     if (len < 0) {
         kith_conn_broken(conn, (int)len);
         return;
@@ -440,6 +458,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer)
     bool has_message = pump(conn);
     if (has_message || !was_inside) conn->frame_ms = conn_now(conn);
     if (conn->phase == KITH_CONN_CLOSING || conn->phase == KITH_CONN_LINGERING) return;
+    lend_room(conn);
     kith_conn_watch(conn);
     if (!conn->is_full) return;
     /* More may be there: it is read in the next turn, after the others had theirs. */

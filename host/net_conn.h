@@ -22,6 +22,7 @@ enum {
     /* A batch ends with the frame that fills it, a hang-up adds one. */
     KITH_NET_OUT_SIZE = KITH_NET_BATCH_MAX + KITH_FRAME_MAX + KITH_CHANNEL_SIGNAL_LEN,
     KITH_NET_RECEIVE_SIZE = 256 * 1024 + KITH_FRAME_MAX,
+    KITH_NET_POOL_MAX = 4,      /* buffers kept while nobody needs them */
     KITH_NET_FAILED_MAX = 1024, /* dials that fail at once, in one turn of the loop */
     KITH_NET_SCRATCH_SIZE = 16 * 1024,
 };
@@ -53,14 +54,14 @@ struct kith_conn {
     uv_shutdown_t shutdown;
     uint32_t handles; /* open ones of libuv */
 
-    uint8_t *in;    /* KITH_NET_RECEIVE_SIZE, from UP on */
+    uint8_t *in;    /* of net->receive, while a read or a frame is under way on an open link */
     size_t offered; /* room given for the read under way */
     bool is_reading;
     bool has_read;   /* anything at all */
     bool is_full;    /* read all it was offered: the others' turn */
     bool is_blocked; /* not read because it does not read us */
 
-    uint8_t *out; /* KITH_NET_OUT_SIZE, from UP on: frames sealed */
+    uint8_t *out; /* of net->send, while there is something in it: frames sealed */
     size_t out_len;
     size_t batch_max; /* how many bytes to seal ahead of the network */
     bool is_writing;  /* `out` is libuv's */
@@ -77,10 +78,17 @@ struct kith_conn {
     uint64_t progress_ms; /* the far end last took bytes */
     size_t waiting;       /* bytes libuv held then */
     uint64_t armed_ms;    /* when the timer fires, 0: it does not */
-    bool is_graced;
+    bool is_overdue;      /* a deadline has passed; judged after the sockets were looked at */
 
     bool is_dirty; /* in net->dirty */
     struct kith_conn *dirty_next;
+};
+
+/* Large buffers that links lend each other, so that idle links hold none. */
+struct kith_net_pool {
+    size_t size;
+    uint32_t count;
+    uint8_t *free[KITH_NET_POOL_MAX];
 };
 
 struct kith_net_failed {
@@ -92,6 +100,8 @@ struct kith_net {
     struct kith_net_config config; /* limits filled in */
     struct kith_net_counters counters;
     struct kith_net_guard guard;
+    struct kith_net_pool receive; /* of KITH_NET_RECEIVE_SIZE */
+    struct kith_net_pool send;    /* of KITH_NET_OUT_SIZE */
     uint8_t static_secret[KITH_SEED_LEN];
     uint16_t port;
     uv_tcp_t listener;
@@ -127,6 +137,10 @@ void kith_net_log(struct kith_net *net, const char *format, ...)
 /* Before the loop waits next, kith_conn_turn. */
 void kith_net_mark(struct kith_net *net, struct kith_conn *conn);
 
+/* A buffer, NULL without memory; *buffer becomes NULL. */
+uint8_t *kith_net_borrow(struct kith_net_pool *pool);
+void kith_net_give_back(struct kith_net_pool *pool, uint8_t **buffer);
+
 /* A connection with its handles, in the net's table, in phase CONNECTING; NULL without memory. */
 struct kith_conn *kith_conn_new(struct kith_net *net, bool dialed, const struct kith_addr *addr);
 /* TCP is there: begin the handshake. */
@@ -144,6 +158,8 @@ void kith_conn_turn(struct kith_conn *conn);
 
 /* Between net_conn.c and net_send.c. */
 
+/* Seal the listener's welcome, to be written in this turn; false without memory. */
+bool kith_conn_welcome(struct kith_conn *conn);
 /* The phase is OPEN or LINGERING: write what is sealed and what waits, unless libuv still writes.
  */
 void kith_conn_flush(struct kith_conn *conn);

@@ -42,6 +42,25 @@ static void adapt(struct kith_conn *conn)
     if (is_news) set_batch(conn, batch);
 }
 
+static bool hold_out(struct kith_conn *conn)
+{
+    if (!conn->out) conn->out = kith_net_borrow(&conn->net->send);
+    return conn->out != NULL;
+}
+
+static void lend_out(struct kith_conn *conn)
+{
+    if (!conn->is_writing && conn->out_len == 0) kith_net_give_back(&conn->net->send, &conn->out);
+}
+
+bool kith_conn_welcome(struct kith_conn *conn)
+{
+    if (!hold_out(conn)) return false;
+    conn->out_len = kith_channel_welcome(&conn->channel, conn->out);
+    kith_net_mark(conn->net, conn);
+    return true;
+}
+
 static void seal(struct kith_conn *conn, struct kith_bytes head, struct kith_bytes body)
 {
     size_t len = kith_channel_seal(&conn->channel, head, body, conn->out + conn->out_len);
@@ -69,9 +88,20 @@ static void fill(struct kith_conn *conn)
     conn->has_said_bye = true;
 }
 
+static bool has_work(const struct kith_conn *conn)
+{
+    if (conn->out_len > 0 || !kith_send_queue_is_empty(&conn->control)) return true;
+    if (conn->phase == KITH_CONN_LINGERING) return !conn->has_said_bye;
+    return !kith_send_queue_is_empty(&conn->bulk);
+}
+
 void kith_conn_flush(struct kith_conn *conn)
 {
-    if (conn->is_writing) return;
+    if (conn->is_writing || !has_work(conn)) return;
+    if (!hold_out(conn)) {
+        kith_conn_close(conn, KITH_ERR_NOMEM);
+        return;
+    }
     fill(conn);
     if (conn->phase == KITH_CONN_CLOSING || conn->out_len == 0) return;
     uv_stream_t *stream = (uv_stream_t *)&conn->tcp;
@@ -104,6 +134,21 @@ static void on_shut_down(uv_shutdown_t *shutdown, int status)
     (void)status; /* the far end closes now, or the linger time ends */
 }
 
+/* A write is done: what is next? */
+static void go_on(struct kith_conn *conn)
+{
+    if (conn->phase == KITH_CONN_LINGERING && conn->has_said_bye) {
+        int err = uv_shutdown(&conn->shutdown, (uv_stream_t *)&conn->tcp, on_shut_down);
+        if (err != 0) kith_conn_close(conn, conn->err);
+        return;
+    }
+    kith_conn_flush(conn);
+    const struct kith_net_config *config = &conn->net->config;
+    if (conn->is_writing || conn->phase != KITH_CONN_OPEN || !config->on_drained) return;
+    config->on_drained(config->context, conn->link);
+    if (conn->phase == KITH_CONN_OPEN) kith_conn_flush(conn);
+}
+
 static void on_written(uv_write_t *write, int status)
 {
     struct kith_conn *conn = write->handle->data;
@@ -117,16 +162,8 @@ static void on_written(uv_write_t *write, int status)
     adapt(conn);
     conn->out_len = 0;
     unblock(conn);
-    if (conn->phase == KITH_CONN_LINGERING && conn->has_said_bye) {
-        int err = uv_shutdown(&conn->shutdown, (uv_stream_t *)&conn->tcp, on_shut_down);
-        if (err != 0) kith_conn_close(conn, conn->err);
-        return;
-    }
-    kith_conn_flush(conn);
-    const struct kith_net_config *config = &conn->net->config;
-    if (conn->is_writing || conn->phase != KITH_CONN_OPEN || !config->on_drained) return;
-    config->on_drained(config->context, conn->link);
-    if (conn->phase == KITH_CONN_OPEN) kith_conn_flush(conn);
+    if (conn->phase != KITH_CONN_CLOSING) go_on(conn);
+    lend_out(conn);
 }
 
 /* True if it may be sealed now: nothing that goes before it waits. */
@@ -157,7 +194,7 @@ bool kith_conn_send(struct kith_conn *conn, enum kith_send_class send_class, str
 {
     if (conn->phase != KITH_CONN_OPEN) return false;
     if (!conn->is_writing) kith_net_mark(conn->net, conn);
-    if (may_seal_now(conn, send_class)) {
+    if (may_seal_now(conn, send_class) && hold_out(conn)) {
         seal(conn, head, body);
         return true;
     }

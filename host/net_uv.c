@@ -102,6 +102,27 @@ void kith_net_log(struct kith_net *net, const char *format, ...)
     net->config.on_log(net->config.context, line);
 }
 
+uint8_t *kith_net_borrow(struct kith_net_pool *pool)
+{
+    return pool->count > 0 ? pool->free[--pool->count] : malloc(pool->size);
+}
+
+void kith_net_give_back(struct kith_net_pool *pool, uint8_t **buffer)
+{
+    if (!*buffer) return;
+    if (pool->count < KITH_NET_POOL_MAX)
+        pool->free[pool->count++] = *buffer;
+    else
+        free(*buffer);
+    *buffer = NULL;
+}
+
+static void pool_release(struct kith_net_pool *pool)
+{
+    while (pool->count > 0)
+        free(pool->free[--pool->count]);
+}
+
 /* Addresses. */
 
 static void addr_to_socket(const struct kith_addr *addr, struct sockaddr_storage *ret)
@@ -154,6 +175,8 @@ static void net_finish(struct kith_net *net)
 static void net_free(struct kith_net *net)
 {
     sodium_memzero(net->static_secret, sizeof net->static_secret);
+    pool_release(&net->receive);
+    pool_release(&net->send);
     free(net->conns);
     free(net->links);
     free(net);
@@ -457,6 +480,8 @@ static void net_init(struct kith_net *net, const struct kith_net_config *config)
     const struct kith_net_limits *limits = &net->config.limits;
     if (config->version_max == 0)
         net->config.version_min = net->config.version_max = KITH_PROTOCOL_VERSION;
+    net->receive.size = KITH_NET_RECEIVE_SIZE;
+    net->send.size = KITH_NET_OUT_SIZE;
     kith_net_guard_init(&net->guard, limits->accepts_per_s, limits->accepts_per_ip_per_s);
     randombytes_buf(net->static_secret, sizeof net->static_secret);
     /* Closing ones keep their place for the rest of a turn: hence some more. */
