@@ -255,37 +255,45 @@ static void bias_update(const struct kith_gemm_update *task, uint32_t panel)
         move(task, g[v], task->bias_v + at + v * LANES, task->bias + at + v * LANES);
 }
 
-/* Where the asking for images stands: a line of the cache is 64 bytes. */
+/* Where the asking for images stands. */
 struct fetcher {
     const struct kith_fetch *fetch;
-    uint32_t image;
-    uint32_t offset;
-    uint32_t lines_each; /* for one panel of inputs */
+    uint32_t image;      /* the next one */
+    uint32_t image_last; /* where the part ends */
+    const uint8_t *line; /* of the present image */
+    uint32_t lines;      /* left of it */
+    uint32_t lines_each; /* to ask for beside one panel of inputs */
 };
 
-/* The part of the images for `panels` pairs of panels, spread over them. */
-static inline struct fetcher fetcher_of(const struct kith_fetch *fetch, uint32_t panels,
+enum { LINE_BYTES = 64 };
+
+/* The part of the images for `pairs` of panels, spread over them. */
+static inline struct fetcher fetcher_of(const struct kith_fetch *fetch, uint32_t pairs,
                                         struct kith_part part)
 {
     struct kith_range images = kith_part_share(fetch->count, part);
-    uint32_t lines = (images.last - images.first) * (fetch->bytes / 64 + 2);
+    uint32_t lines = (images.last - images.first) * (fetch->bytes / LINE_BYTES + 2);
     return (struct fetcher){
         .fetch = fetch,
         .image = images.first,
-        .lines_each = panels ? lines / panels + 1 : 0,
+        .image_last = images.last,
+        .lines_each = pairs ? lines / pairs + 1 : 0,
     };
 }
 
 static inline void fetch_some(struct fetcher *at)
 {
     const struct kith_fetch *fetch = at->fetch;
-    for (uint32_t i = 0; i < at->lines_each && at->image < fetch->count; i++) {
-        const uint8_t *image = fetch->images + (size_t)fetch->indices[at->image] * fetch->bytes;
-        __builtin_prefetch(image + at->offset, 0, 2);
-        at->offset += 64;
-        if (at->offset < fetch->bytes + 64) continue;
-        at->offset = 0;
-        at->image++;
+    for (uint32_t i = 0; i < at->lines_each; i++) {
+        if (at->lines == 0) {
+            if (at->image == at->image_last) return;
+            at->line = fetch->images + (size_t)fetch->indices[at->image++] * fetch->bytes;
+            /* One more than fill it, as it may begin within a line. */
+            at->lines = fetch->bytes / LINE_BYTES + 2;
+        }
+        __builtin_prefetch(at->line, 0, 2);
+        at->line += LINE_BYTES;
+        at->lines--;
     }
 }
 

@@ -31,14 +31,18 @@ LANES_INLINE void pixels_convert(const uint8_t *pixels, float *x)
 
 static inline void image_convert(const uint8_t *image, const struct kith_matrix *x, uint32_t row)
 {
-    uint32_t full = x->columns / KITH_PANEL, rest = x->columns % KITH_PANEL;
-    for (uint32_t p = 0; p < full; p++)
-        pixels_convert(image + p * KITH_PANEL, kith_matrix_lane(x, p, row));
-    if (rest == 0) return;
+    uint32_t left = x->columns;
+    size_t panel = x->panel_stride;
+    float *to = kith_matrix_lane(x, 0, row);
+    for (; left >= KITH_PANEL; left -= KITH_PANEL) {
+        pixels_convert(image, to);
+        image += KITH_PANEL;
+        to += panel;
+    }
+    if (left == 0) return;
     uint8_t last[KITH_PANEL] = {0};
-    for (uint32_t j = 0; j < rest; j++)
-        last[j] = image[full * KITH_PANEL + j];
-    pixels_convert(last, kith_matrix_lane(x, full, row));
+    memcpy(last, image, left);
+    pixels_convert(last, to);
 }
 
 static inline void image_fetch(const uint8_t *image, uint32_t bytes)
