@@ -11,7 +11,8 @@ bool kith_addr_eq(const struct kith_addr *a, const struct kith_addr *b)
 
 static enum kith_addr_kind kind_v4(const uint8_t *ip)
 {
-    if (ip[0] == 0 || ip[0] >= 224) return KITH_ADDR_BAD;
+    static const uint8_t zero[12];
+    if (ip[0] == 0 || ip[0] >= 224 || memcmp(ip + 4, zero, 12) != 0) return KITH_ADDR_BAD;
     if (ip[0] == 127) return KITH_ADDR_LOOPBACK;
     bool private_net = ip[0] == 10 || (ip[0] == 172 && (ip[1] & 0xf0) == 16) ||
                        (ip[0] == 192 && ip[1] == 168) || (ip[0] == 169 && ip[1] == 254);
@@ -82,5 +83,20 @@ bool kith_addr_parse(const char *text, struct kith_addr *ret)
     addr.family = bracketed ? 6 : 4;
     if (inet_pton(bracketed ? AF_INET6 : AF_INET, host, addr.ip) != 1) return false;
     *ret = addr;
+    return true;
+}
+
+bool kith_addr_split_name(const char *text, char ret_name[static KITH_HOST_NAME_MAX + 1],
+                          uint16_t *ret_port)
+{
+    static const char letters[] =
+        ".0123456789-_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    uint16_t port;
+    size_t len = strspn(text, letters);
+    if (len == 0 || len > KITH_HOST_NAME_MAX || strspn(text, ".0123456789") == len) return false;
+    if (text[len] != ':' || !parse_port(text + len + 1, &port)) return false;
+    memcpy(ret_name, text, len);
+    ret_name[len] = '\0';
+    *ret_port = port;
     return true;
 }

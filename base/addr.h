@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KITH_ADDR_TEXT_MAX = 56 };
+enum { KITH_ADDR_TEXT_MAX = 56, KITH_HOST_NAME_MAX = 253 };
 
 struct kith_addr {
     uint8_t family; /* 4, 6; 0: none */
@@ -15,7 +15,8 @@ struct kith_addr {
 };
 
 enum kith_addr_kind {
-    KITH_ADDR_BAD, /* never to be dialled: unspecified, multicast, broadcast, port 0, ... */
+    /* Never to be dialled: unspecified, multicast, broadcast, port 0, an IPv4 with more bytes. */
+    KITH_ADDR_BAD,
     KITH_ADDR_LOOPBACK,
     KITH_ADDR_PRIVATE, /* RFC 1918, link-local, unique local */
     KITH_ADDR_PUBLIC,
@@ -27,5 +28,9 @@ enum kith_addr_kind kith_addr_kind(const struct kith_addr *addr);
 void kith_addr_format(const struct kith_addr *addr, char ret[static KITH_ADDR_TEXT_MAX]);
 /* A numeric address with a port, as kith_addr_format writes it; false for anything else. */
 bool kith_addr_parse(const char *text, struct kith_addr *ret);
+/* NAME:PORT, the name at most KITH_HOST_NAME_MAX letters, digits, '-', '_' and '.'; not digits and
+ * points alone, which is a mistyped address. False for anything else. */
+bool kith_addr_split_name(const char *text, char ret_name[static KITH_HOST_NAME_MAX + 1],
+                          uint16_t *ret_port);
 
 #endif

@@ -14,7 +14,7 @@ struct name {
     uint16_t port;
     struct kith_addr addr;
     char text[KITH_RESOLVE_TEXT_MAX];
-    char host[KITH_RESOLVE_TEXT_MAX];
+    char host[KITH_HOST_NAME_MAX + 1];
 };
 
 struct kith_resolve {
@@ -29,37 +29,12 @@ struct kith_resolve {
     struct name at[KITH_RESOLVE_MAX];
 };
 
-/* Split NAME:PORT; numeric forms are left to kith_addr_parse. */
-static bool split(const char *text, char host[KITH_RESOLVE_TEXT_MAX], uint16_t *ret_port)
-{
-    const char *colon = strrchr(text, ':');
-    size_t len = colon ? (size_t)(colon - text) : 0;
-    if (len == 0 || len > 253 || strchr(text, ':') != colon) return false;
-    char numeric[KITH_ADDR_TEXT_MAX];
-    struct kith_addr addr;
-    if (strlen(colon) > 6) return false;
-    strcpy(numeric, "127.0.0.1");
-    strcat(numeric, colon);
-    if (!kith_addr_parse(numeric, &addr)) return false;
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    c == '-' || c == '.';
-        if (!good) return false;
-    }
-    memcpy(host, text, len);
-    host[len] = '\0';
-    *ret_port = addr.port;
-    /* 1.2.3 or 300.1.1.1 is a mistyped address, not a name. */
-    return strspn(host, "0123456789.") != len;
-}
-
 bool kith_resolve_is_good(const char *text)
 {
-    char host[KITH_RESOLVE_TEXT_MAX];
+    char host[KITH_HOST_NAME_MAX + 1];
     uint16_t port;
     struct kith_addr addr;
-    return kith_addr_parse(text, &addr) || split(text, host, &port);
+    return kith_addr_parse(text, &addr) || kith_addr_split_name(text, host, &port);
 }
 
 static void release_if_idle(struct kith_resolve *resolve)
@@ -122,7 +97,7 @@ static void begin(struct kith_resolve *resolve, struct name *name, uv_loop_t *lo
         name->found = true;
         return;
     }
-    split(name->text, name->host, &name->port);
+    kith_addr_split_name(name->text, name->host, &name->port);
     name->request.data = name;
     if (uv_getaddrinfo(loop, &name->request, on_resolved, name->host, NULL, &hints) != 0) return;
     name->pending = true;

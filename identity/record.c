@@ -186,11 +186,9 @@ static bool is_stamp_empty(struct kith_bytes stamp)
 
 static int read_addr(struct kith_reader *reader, struct kith_addr *ret)
 {
-    static const uint8_t zero[12];
     ret->family = kith_read_u8(reader);
     kith_read_raw(reader, ret->ip, sizeof ret->ip);
     ret->port = kith_read_u16(reader);
-    if (ret->family == 4 && memcmp(ret->ip + 4, zero, sizeof zero) != 0) return KITH_ERR_INVALID;
     return kith_addr_kind(ret) == KITH_ADDR_BAD ? KITH_ERR_INVALID : 0;
 }
 

@@ -40,7 +40,7 @@ static bool read_entry(struct kith_reader *reader, struct kith_id *id,
 {
     kith_read_raw(reader, id->bytes, KITH_ID_LEN);
     uint32_t count = kith_read_u8(reader);
-    if (reader->failed || count > KITH_RECORD_ADDRS_MAX) return false;
+    if (reader->failed || count == 0 || count > KITH_RECORD_ADDRS_MAX) return false;
     for (uint32_t i = 0; i < count; i++) {
         addr[i] = (struct kith_addr){.family = kith_read_u8(reader)};
         kith_read_raw(reader, addr[i].ip, sizeof addr[i].ip);

@@ -7,8 +7,6 @@
 #include "identity/ss58.h"
 #include "training/partition.h"
 
-enum { HOST_MAX = 253 };
-
 /* Decimal digits up to `max`; returns how many there were, 0 if none or too large. */
 static size_t read_number(const char *text, uint32_t max, uint32_t *ret)
 {
@@ -105,16 +103,9 @@ bool kith_is_address(const char *text)
 
 bool kith_is_place(const char *text)
 {
-    static const char letters[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
-    const char *colon = strrchr(text, ':');
-    uint32_t port;
-    if (!colon) return false;
-    size_t digits = read_number(colon + 1, UINT16_MAX, &port);
-    if (digits == 0 || colon[1 + digits] != '\0' || port == 0) return false;
-    if (text[0] == '[') return kith_is_address(text);
-    size_t len = strspn(text, letters);
-    return len > 0 && len <= HOST_MAX && text + len == colon;
+    char name[KITH_HOST_NAME_MAX + 1];
+    uint16_t port;
+    return kith_is_address(text) || kith_addr_split_name(text, name, &port);
 }
 
 /* Whether it can be a model at all; the swarm has a further word. */

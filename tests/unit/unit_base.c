@@ -95,6 +95,40 @@ static void addr_kinds(void)
     }
 }
 
+static void addr_v4_has_four_bytes(void)
+{
+    struct kith_addr addr = {.family = 4, .ip = {10, 0, 0, 1}, .port = 1};
+    check_int(kith_addr_kind(&addr), KITH_ADDR_PRIVATE);
+    for (size_t i = 4; i < sizeof addr.ip; i++) {
+        addr.ip[i] = 1;
+        check_int(kith_addr_kind(&addr), KITH_ADDR_BAD);
+        addr.ip[i] = 0;
+    }
+}
+
+static void names_with_ports(void)
+{
+    static const char *const good[] = {"host:80", "a_b:1", "3.example.org:65535", "x-1.:9"};
+    static const char *const bad[] = {"",         "host",     "host:",  ":80",    "host:0",
+                                      "h:000080",  "h:65536",  "h:80x",  "h:-1",   "300.1.1.1:80",
+                                      "1.2.3:80", "[::1]:80", "h h:80", "a:b:80", "h\x7f:80"};
+    char name[KITH_HOST_NAME_MAX + 1];
+    char text[KITH_HOST_NAME_MAX + 8];
+    uint16_t port;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        check(kith_addr_split_name(good[i], name, &port));
+        snprintf(text, sizeof text, "%s:%u", name, port);
+        check_str(text, good[i]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check(!kith_addr_split_name(bad[i], name, &port));
+    memset(text, 'a', sizeof text);
+    memcpy(text + KITH_HOST_NAME_MAX, ":1", 3);
+    check(kith_addr_split_name(text, name, &port));
+    memcpy(text + KITH_HOST_NAME_MAX, "a:1", 4);
+    check(!kith_addr_split_name(text, name, &port));
+}
+
 static void pack_round_trip(void)
 {
     uint8_t buffer[128];
@@ -173,6 +207,8 @@ int main(void)
     run(rng_repeats_and_splits_differ);
     run(addr_text_round_trip);
     run(addr_kinds);
+    run(addr_v4_has_four_bytes);
+    run(names_with_ports);
     run(pack_round_trip);
     run(unpack_refuses);
     run(outbox_drops_and_counts);

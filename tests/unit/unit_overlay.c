@@ -368,6 +368,16 @@ static void book_survives_and_rubbish_is_ignored(void)
     room_free(room);
 }
 
+static void a_book_names_nobody_without_an_address(void)
+{
+    static const uint8_t book[8 + KITH_ID_LEN + 1] = "KTBOOK1\0somebody";
+    struct room *room = room_new(1, 64);
+    struct kith_turn turn = room_turn(room, 0);
+    kith_overlay_restore_book(&room->at[0].overlay, (struct kith_bytes){book, sizeof book}, &turn);
+    check_int(room->at[0].overlay.peers.count, 0);
+    room_free(room);
+}
+
 int main(void)
 {
     run(all_find_each_other_through_one);
@@ -387,5 +397,6 @@ int main(void)
     run(a_sleeper_accuses_nobody);
     run(messages_out_of_place_are_dropped_and_counted);
     run(book_survives_and_rubbish_is_ignored);
+    run(a_book_names_nobody_without_an_address);
     return test_end();
 }
