@@ -110,7 +110,7 @@ static void names_with_ports(void)
 {
     static const char *const good[] = {"host:80", "a_b:1", "3.example.org:65535", "x-1.:9"};
     static const char *const bad[] = {"",         "host",     "host:",  ":80",    "host:0",
-                                      "h:000080",  "h:65536",  "h:80x",  "h:-1",   "300.1.1.1:80",
+                                      "h:000080", "h:65536",  "h:80x",  "h:-1",   "300.1.1.1:80",
                                       "1.2.3:80", "[::1]:80", "h h:80", "a:b:80", "h\x7f:80"};
     char name[KITH_HOST_NAME_MAX + 1];
     char text[KITH_HOST_NAME_MAX + 8];
