@@ -159,7 +159,7 @@ static void tiny_shards_end_many_epochs(void)
 
 static void hold(int i, struct kith_bytes bytes, struct kith_bytes *ret)
 {
-    memcpy(held[i], bytes.at, bytes.len);
+    if (bytes.len > 0) memcpy(held[i], bytes.at, bytes.len);
     *ret = (struct kith_bytes){held[i], bytes.len};
 }
 
