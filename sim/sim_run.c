@@ -16,6 +16,10 @@ enum {
     STOPPING_US = 60 * 1000 * 1000, /* the longest a world may take to stop */
     START_WINDOW_US = 1000 * 1000,  /* in which all nodes start */
     BAR_WIDTH = 30,
+    /* Measured, rounded up: what a node takes besides its models, and for each parameter (weights,
+     * momentum, a peer's model, scratch, room for snapshots). */
+    NODE_BYTES = 2500 * 1000,
+    PARAM_BYTES = 75,
 };
 
 #define VIRTUAL_S_MAX 1e8
@@ -349,6 +353,23 @@ static int finish(struct run *run, struct kith_sim_result *result, FILE *out)
     return err;
 }
 
+/* False, and a line, if the nodes cannot fit this machine: a run that is killed by the kernel when
+ * it is half done helps nobody, and may not die alone. */
+static bool fits(const struct run *run)
+{
+    const struct kith_sim_run_config *config = run->config;
+    double bytes = 0;
+    for (uint32_t i = 0; i < config->nodes; i++)
+        bytes += NODE_BYTES + (double)PARAM_BYTES * (double)kith_swarm_arch(run->swarm, i)->params;
+    double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (bytes <= there) return true;
+    fprintf(run->err,
+            "%u nodes of these models take about %.0f GB of memory, this machine has %.0f GB: take "
+            "fewer, or smaller models\n",
+            config->nodes, bytes / 1e9, there / 1e9);
+    return false;
+}
+
 int kith_sim_run(const struct kith_sim_run_config *config, FILE *out, FILE *err)
 {
     struct run run = {.config = config, .err = err, .percent = -1};
@@ -366,7 +387,7 @@ int kith_sim_run(const struct kith_sim_run_config *config, FILE *out, FILE *err)
         fprintf(err, "%s\n", error);
         return 1;
     }
-    int status = try_json(&run);
+    int status = fits(&run) ? try_json(&run) : KITH_ERR_NOMEM;
     if (!status) status = open_trace(&run);
     if (!status) {
         schedule(&run, world.seed);
