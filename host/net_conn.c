@@ -366,11 +366,14 @@ static void take_message(struct kith_conn *conn, struct kith_bytes message)
     net->config.on_message(net->config.context, conn->link, message);
 }
 
-/* Take all that is there. Any callback may end the connection. True if a message was among it. */
+/* Take all that is there, unless our answers are not taken. Any callback may end the connection.
+ * True if a message was among it. */
 static bool pump(struct kith_conn *conn)
 {
     bool has_message = false;
+    conn->is_held = true;
     while (conn->phase == KITH_CONN_SHAKING || conn->phase == KITH_CONN_OPEN) {
+        if (conn->is_blocked) break;
         enum kith_channel_event event;
         struct kith_bytes body;
         int err = kith_channel_next(&conn->channel, &event, &body);
@@ -380,6 +383,7 @@ static bool pump(struct kith_conn *conn)
         }
         switch (event) {
         case KITH_CHANNEL_NOTHING:
+            conn->is_held = false;
             say(conn);
             return has_message;
         case KITH_CHANNEL_UP:
@@ -483,6 +487,9 @@ void kith_conn_turn(struct kith_conn *conn)
 {
     if (conn->phase != KITH_CONN_OPEN && conn->phase != KITH_CONN_LINGERING) return;
     conn->is_full = false;
+    if (conn->phase == KITH_CONN_OPEN && conn->is_held) pump(conn);
+    if (conn->phase == KITH_CONN_CLOSING) return;
+    lend_room(conn);
     kith_conn_read_update(conn);
     if (conn->phase != KITH_CONN_CLOSING) kith_conn_flush(conn);
 }

@@ -60,6 +60,7 @@ struct kith_conn {
     bool has_read;   /* anything at all */
     bool is_full;    /* read all it was offered: the others' turn */
     bool is_blocked; /* not read because it does not read us */
+    bool is_held;    /* what was received is not all taken, for the same reason */
 
     uint8_t *out; /* of net->send, while there is something in it: frames sealed */
     size_t out_len;
@@ -153,7 +154,7 @@ bool kith_conn_send(struct kith_conn *conn, enum kith_send_class send_class, str
                     struct kith_bytes body);
 /* Bytes that may be sealed at once. */
 size_t kith_conn_room(const struct kith_conn *conn);
-/* Once in a turn of the loop: read on, write what was gathered. Calls no callback. */
+/* Once in a turn of the loop: take what was held back, read on, write what was gathered. */
 void kith_conn_turn(struct kith_conn *conn);
 
 /* Between net_conn.c and net_send.c. */

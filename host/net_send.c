@@ -125,7 +125,7 @@ static void unblock(struct kith_conn *conn)
     if (!conn->is_blocked || conn->control.used > conn->control.size / 4) return;
     conn->is_blocked = false;
     conn->frame_ms = uv_now(conn->net->config.loop);
-    kith_conn_read_update(conn);
+    kith_net_mark(conn->net, conn);
 }
 
 static void on_shut_down(uv_shutdown_t *shutdown, int status)

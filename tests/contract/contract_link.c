@@ -165,23 +165,24 @@ static void too_much_bulk_is_dropped_and_the_link_lives(void)
 
 static void a_hang_up_ends_both(void)
 {
+    enum { BEFORE = 12 };
     kith_link links[2];
     bool down[2] = {false, false};
+    uint32_t arrived = 0;
     check(join(links));
-    check(send(0, links[0], KITH_SEND_CONTROL, numbered(3, 30)));
+    for (uint32_t i = 0; i < BEFORE; i++)
+        check(send(0, links[0], KITH_SEND_CONTROL, numbered(i, KITH_CONTROL_MAX)));
     link_port->hang_up(link_port->context, 0, links[0]);
     link_port->hang_up(link_port->context, 0, links[0]);
     check(!send(0, links[0], KITH_SEND_CONTROL, numbered(4, 40)));
     check(!send(0, links[0], KITH_SEND_BULK, numbered(4, 40)));
-    /* What was sent before arrives. */
-    bool has_arrived = false;
     while (!down[0] || !down[1]) {
         check(link_port->next(link_port->context, &event));
         if (event.kind == CONTRACT_MESSAGE) {
             check_int(event.node, 1);
             check(!down[1]);
-            check(is_numbered(3, 30));
-            has_arrived = true;
+            check(is_numbered(arrived, KITH_CONTROL_MAX));
+            arrived++;
             continue;
         }
         check_int(event.kind, CONTRACT_LINK_DOWN);
@@ -190,7 +191,8 @@ static void a_hang_up_ends_both(void)
         check_int(event.err, KITH_ERR_CLOSED);
         down[event.node] = true;
     }
-    check(has_arrived);
+    /* What was sent before arrives. */
+    check_int(arrived, BEFORE);
 }
 
 static void a_link_number_is_not_used_again(void)

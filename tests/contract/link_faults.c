@@ -367,13 +367,80 @@ static void who_asks_but_does_not_read_is_cut_off(void)
     check_int(counters(0)->overrun, 1);
 }
 
+/* Each message is answered with a longer one. */
+static void answer(struct link_world_node *node, kith_link link, struct kith_bytes message)
+{
+    (void)message;
+    taken += kith_net_send(node->net, link, KITH_SEND_CONTROL, (struct kith_bytes){block, 4096},
+                           (struct kith_bytes){0});
+}
+
+static bool has_answers(void *context)
+{
+    uint32_t *count = context;
+    return link_raw_read(&raw, LINK_RAW_BUFFER) || raw.messages >= *count;
+}
+
+static void who_asks_but_does_not_read_must_wait(void)
+{
+    enum { QUESTIONS = 600 };
+    static uint8_t questions[QUESTIONS][KITH_FRAME_OVERHEAD + 10];
+    uint32_t count = QUESTIONS;
+    check(raw_joined(8192) != 0);
+    taken = 0;
+    world.on_message = answer;
+    for (int i = 0; i < QUESTIONS; i++)
+        kith_channel_seal(&raw.channel, (struct kith_bytes){block, 10}, (struct kith_bytes){0},
+                          questions[i]);
+    check_int(send(raw.fd, questions, sizeof questions, MSG_NOSIGNAL), sizeof questions);
+    for (int i = 0; i < 20; i++)
+        uv_run(&world.loop, UV_RUN_NOWAIT);
+    check_int(counters(0)->links, 1);
+    check(taken < QUESTIONS); /* the rest is not even looked at */
+    check(link_world_until(&world, has_answers, &count));
+    check_int(raw.messages, QUESTIONS);
+    check_int(taken, QUESTIONS);
+    check_int(counters(0)->overrun, 0);
+}
+
+static void ignore(struct link_world_node *node, kith_link link, struct kith_bytes message)
+{
+    (void)node, (void)link, (void)message;
+}
+
+static void one_busy_peer_gets_one_turn(void)
+{
+    static uint8_t frames[16][KITH_FRAME_MAX];
+    size_t len = 0;
+    check(raw_joined(0) != 0);
+    world.on_message = ignore;
+    for (int i = 0; i < 16; i++)
+        len = kith_channel_seal(&raw.channel, (struct kith_bytes){block, KITH_MESSAGE_MAX},
+                                (struct kith_bytes){0}, frames[i]);
+    check_int(len, KITH_FRAME_MAX);
+    uint64_t before = counters(0)->raw_bytes_in, most = 0, last = before;
+    size_t sent = 0;
+    while (last - before < sizeof frames) {
+        ssize_t part = send(raw.fd, (uint8_t *)frames + sent, sizeof frames - sent,
+                            MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (part > 0) sent += (size_t)part;
+        uv_run(&world.loop, UV_RUN_NOWAIT);
+        uint64_t now = counters(0)->raw_bytes_in;
+        if (now - last > most) most = now - last;
+        last = now;
+    }
+    check(most > KITH_FRAME_MAX);
+    check(most <= KITH_NET_RECEIVE_SIZE);
+    check_int(counters(0)->messages_in, 16);
+}
+
 static bool read_slowly(void *context)
 {
     static uint64_t read_ms, end_ms;
     uint64_t now_ms = uv_now(&world.loop);
     if (context) end_ms = now_ms + 4 * (uint64_t)world.limits.stall_ms;
-    if (now_ms - read_ms >= 5) {
-        link_raw_read(&raw, 64 * 1024);
+    if (now_ms - read_ms >= 20) {
+        link_raw_read(&raw, 16 * 1024);
         read_ms = now_ms;
     }
     (void)feed_until_down(NULL);
@@ -382,13 +449,15 @@ static bool read_slowly(void *context)
 
 static void who_reads_slowly_is_kept(void)
 {
-    stalled_link = raw_joined(64 * 1024);
+    stalled_link = raw_joined(16 * 1024);
     check(stalled_link != 0);
     (void)read_slowly(&raw);
     check(link_world_until(&world, read_slowly, NULL));
     check(!raw.is_closed);
     check_int(counters(0)->links, 1);
     check_int(counters(0)->stalled, 0);
+    /* Less is sealed ahead for it, so that control messages do not wait for long. */
+    check(world.nodes[0].net->conns[0]->batch_max < KITH_NET_BATCH_FIRST);
     check(raw.messages > 0);
 }
 
@@ -612,6 +681,8 @@ int main(void)
     run_in_world(who_never_reads_is_bounded_and_dropped);
     run_in_world(others_do_not_notice);
     run_in_world(who_asks_but_does_not_read_is_cut_off);
+    run_in_world(who_asks_but_does_not_read_must_wait);
+    run_in_world(one_busy_peer_gets_one_turn);
     run_in_world(who_reads_slowly_is_kept);
     run_in_world(a_full_node_says_so);
     run_in_world(a_taken_port_is_named);

@@ -354,8 +354,10 @@ static int spoiled(void (*spoil)(uint8_t *wire, size_t *len, size_t frame), uint
     carry(0, 33);
     *ret_messages = ends[1].messages;
     int err = ends[1].err;
+    size_t room = 0;
     pump(&ends[1]);
     if (ends[1].err != err) err = 1; /* it must stay ended */
+    if (err != 0 && kith_channel_room(&ends[1].channel, &room)) err = 1;
     release();
     return err;
 }
