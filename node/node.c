@@ -297,10 +297,8 @@ static void advance(struct kith_node *node, const struct kith_turn *turn)
     struct kith_overlay_fact fact;
     kith_overlay_on_deadline(&node->overlay, turn);
     advance_directory(node, turn);
-    if (node->overlay.changed || node->stats.models == 0) {
-        kith_overlay_settle(&node->overlay, turn);
-        count_models(node, turn);
-    }
+    bool looked = kith_overlay_settle(&node->overlay, turn);
+    if (looked || node->stats.models == 0) count_models(node, turn);
     while (kith_overlay_next_fact(&node->overlay, &fact))
         on_fact(node, &fact, turn);
     kith_rounds_advance(node, turn);

@@ -63,9 +63,13 @@ static void look(struct kith_overlay *overlay, const struct kith_turn *turn)
     turn->stats->links = overlay->links.count;
 }
 
-void kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn)
+bool kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn)
 {
-    if (overlay->changed) look(overlay, turn);
+    bool large = overlay->peers.count > KITH_LOOK_AT_ONCE;
+    if (!overlay->changed || (large && turn->now_us < overlay->look_at_us)) return false;
+    look(overlay, turn);
+    overlay->look_at_us = turn->now_us + KITH_TICK_US;
+    return true;
 }
 
 bool kith_overlay_next_fact(struct kith_overlay *overlay, struct kith_overlay_fact *ret)

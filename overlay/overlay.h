@@ -18,6 +18,7 @@ enum {
     KITH_LIFE_PEERS = 100, /* beyond, it grows with their number to KITH_RECORD_LIFETIME_MAX_S */
     KITH_TICK_US = 1000 * 1000,
     KITH_LINK_GOOD_US = 10 * 1000 * 1000, /* a link that lasted so long resets the back-off */
+    KITH_LOOK_AT_ONCE = 128,              /* peers; of more, liveness is looked at once a tick */
     KITH_LINKS_SPARE = 24,                /* links above the wanted ones that may idle */
     KITH_OVERLAY_FACTS_MAX = 64,
     KITH_BOOK_MAX = 256, /* peers remembered across restarts */
@@ -68,6 +69,7 @@ struct kith_overlay {
     uint64_t own_at_us; /* when to sign the next */
     uint64_t tick_at_us;
     bool changed;           /* liveness may have changed since the last look */
+    uint64_t look_at_us;    /* large lists are looked at once a second, small ones at once */
     struct kith_msg status; /* the last STATUS that came; for observers */
     struct kith_id status_from;
     struct kith_id status_wanted; /* zero: nobody's */
@@ -124,8 +126,9 @@ void kith_overlay_restore_book(struct kith_overlay *overlay, struct kith_bytes b
 enum { KITH_BOOK_ENTRY_LEN = KITH_ID_LEN + 1 + KITH_RECORD_ADDRS_MAX * 19 };
 enum { KITH_BOOK_LEN_MAX = 16 + KITH_BOOK_MAX * KITH_BOOK_ENTRY_LEN };
 
-/* Compare who lives now with who lived at the last look, if that may have changed. */
-void kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn);
+/* Compare who lives now with who lived at the last look, if that may have changed. True if it
+ * looked. */
+bool kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn);
 bool kith_overlay_next_fact(struct kith_overlay *overlay, struct kith_overlay_fact *ret);
 
 #endif

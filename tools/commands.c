@@ -63,7 +63,8 @@
         WORD("optimizer", "WHICH", "qg", "qg sgd",                                                 \
              "qg: quasi-global momentum, which moves when models are mixed; sgd: heavy ball"),     \
         REAL("rate", "RATE", NULL, 0.000001, 10, "learning rate; 0.1 for qg, 0.03 for sgd"),       \
-        REAL("momentum", "M", NULL, 0, 0.999, "momentum; 0.5 for qg, 0.9 for sgd"),                \
+        REAL("momentum", "M", NULL, 0, 0.999,                                                      \
+             "momentum; 0.5 for qg, where 0.8 and more diverges, 0.9 for sgd"),                    \
         INT("pulls", "S", "2", 1, KITH_PULL_MAX, "peers whose weights are mixed in each round"),   \
         INT("teachers", "K", "2", 1, KITH_TEACHERS_MAX,                                            \
             "peers whose soft labels are learned from each round")
