@@ -1,5 +1,5 @@
 /* The exact kernels for whatever the compiler may assume by default. */
-enum { TILE_ROWS = 4, TILE_INPUTS = 4 };
+enum { TILE_ROWS = 2, TILE_INPUTS = 2 };
 
 #include "training/exact_paths.h"
 #include "training/exact_products.h"

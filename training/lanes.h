@@ -116,26 +116,52 @@ LANES_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
     return c;
 }
 #else
-typedef double lanes_double __attribute__((vector_size(LANES * 8)));
-typedef int64_t lanes_long __attribute__((vector_size(LANES * 8)));
+typedef float two __attribute__((vector_size(8)));
+typedef double two_double __attribute__((vector_size(16)));
+typedef int64_t two_long __attribute__((vector_size(16)));
+typedef uint32_t two_halves __attribute__((vector_size(16)));
 
-/* Without the instruction: the product of two floats is exact in double. The sum is rounded to odd
- * there (Boldo, Melquiond 2008): its last bit is set unless it is exact, so that the second
- * rounding, to float, sees which side of a tie it was on. */
+/* Without the instruction: the product of two floats is exact in double, and their sum rounded to
+ * double and then to float is what one rounding gives, unless it is a tie of the second rounding
+ * that the first one may have made, or subnormal, where that rounding is at another place. */
+LANES_INLINE two_long fma_doubtful(two_double sum)
+{
+    const two_halves low_bits = {0x1fffffff, 0, 0x1fffffff, 0},
+                     low_tie = {0x10000000, 1, 0x10000000, 1};
+    two_halves tie = (two_halves)(((two_halves)sum & low_bits) == low_tie);
+    two_double size = (two_double)((two_long)sum & INT64_MAX);
+    return (two_long)tie | ((size < 0x1p-126) & (size > 0));
+}
+
+/* Then the sum is rounded to odd (Boldo, Melquiond 2008): its last bit is set unless it is exact,
+ * so that the second rounding sees on which side of a tie it was. */
+LANES_INLINE two_double sum_to_odd(two_double product, two_double addend)
+{
+    two_double sum = product + addend, rest = sum - product;
+    two_double error = (product - (sum - rest)) + (addend - rest);
+    two_long bits = (two_long)sum, even = (bits & 1) - 1;
+    two_long inexact = (error > 0) | (error < 0), inwards = (error < 0) ^ (sum < 0);
+    bits += ((inwards << 1) | 1) & inexact & even;
+    return (two_double)bits;
+}
+
+LANES_INLINE two two_fma(two a, two b, two c)
+{
+    two_double product =
+        __builtin_convertvector(a, two_double) * __builtin_convertvector(b, two_double);
+    two_double addend = __builtin_convertvector(c, two_double), sum = product + addend;
+    two_long doubtful = fma_doubtful(sum);
+    if (__builtin_expect((doubtful[0] | doubtful[1]) != 0, 0)) sum = sum_to_odd(product, addend);
+    return __builtin_convertvector(sum, two);
+}
+
 LANES_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
 {
-    lanes_double product =
-        __builtin_convertvector(a, lanes_double) * __builtin_convertvector(b, lanes_double);
-    lanes_double addend = __builtin_convertvector(c, lanes_double);
-    lanes_double sum = product + addend;
-    lanes_double rest = sum - product;
-    lanes_double error = (product - (sum - rest)) + (addend - rest);
-    lanes_long bits = (lanes_long)sum;
-    lanes_long inexact = (error > 0) | (error < 0);
-    lanes_long even = (bits & 1) - 1;
-    lanes_long inwards = (error < 0) ^ (sum < 0);
-    bits += ((inwards << 1) | 1) & inexact & even;
-    return __builtin_convertvector((lanes_double)bits, lanes);
+    two low = two_fma(__builtin_shufflevector(a, a, 0, 1), __builtin_shufflevector(b, b, 0, 1),
+                      __builtin_shufflevector(c, c, 0, 1));
+    two high = two_fma(__builtin_shufflevector(a, a, 2, 3), __builtin_shufflevector(b, b, 2, 3),
+                       __builtin_shufflevector(c, c, 2, 3));
+    return __builtin_shufflevector(low, high, 0, 1, 2, 3);
 }
 #endif
 

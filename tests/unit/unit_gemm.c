@@ -318,6 +318,24 @@ static void every_path_has_a_true_fused_multiply_add(void)
         }
 }
 
+/* Just below a tie between two subnormal numbers, too close for double to tell. */
+static void a_subnormal_sum_is_rounded_once(void)
+{
+    const struct kith_kernel_set *paths[KITH_PATHS_MAX];
+    uint32_t count = kith_exact_paths(paths);
+    for (uint32_t p = 0; p < count; p++) {
+        fixture_init(&one, true, 1, 1, 16);
+        one.x[0] = (1.0f + 0x1p-23f) * 0x1p-75f;
+        for (uint32_t j = 0; j < KITH_PANEL; j++) {
+            one.w[j] = (1.0f - 0x1p-23f) * 0x1p-75f;
+            one.bias[j] = (float)((1 << 20) + j) * 0x1p-149f;
+        }
+        paths[p]->gemm.forward(&one.forward, (struct kith_part){0, 1});
+        for (uint32_t j = 0; j < KITH_PANEL; j++)
+            check(one.y[j] == one.bias[j]);
+    }
+}
+
 static void a_pixel_becomes_itself_over_255(void)
 {
     uint8_t images[3 * 256];
@@ -504,6 +522,7 @@ static void a_logit_that_is_no_number_shows_in_the_loss(void)
 int main(void)
 {
     run(every_path_has_a_true_fused_multiply_add);
+    run(a_subnormal_sum_is_rounded_once);
     run(the_forward_product_is_its_definition_on_every_path);
     run(the_backward_product_is_its_definition_on_every_path);
     run(the_update_is_its_definition_on_every_path);
