@@ -41,7 +41,10 @@ struct kith_node {
     struct kith_overlay overlay;
     struct kith_directory directory;
     struct kith_rounds rounds;
-    uint8_t *book; /* [KITH_BOOK_LEN_MAX] */
+    uint8_t *book;                    /* [KITH_BOOK_LEN_MAX] */
+    uint8_t contact[KITH_RECORD_MAX]; /* the record last put into the DHT */
+    size_t contact_len;
+    uint64_t contact_us; /* when it was signed */
     uint64_t book_at_us;
     uint64_t started_us;
     uint64_t started_ms;

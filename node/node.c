@@ -18,6 +18,7 @@ enum {
     LABELS_HEAD_MAX = 256,
     TWIN_WINDOW_US = 30 * 1000 * 1000, /* a node this young gives way to an older twin */
     DHT_PINGS = 8,
+    CONTACT_EVERY_US = 120 * 1000 * 1000,
 };
 
 void kith_node_report(const struct kith_turn *turn, const struct kith_report *report)
@@ -275,9 +276,15 @@ static void advance_directory(struct kith_node *node, const struct kith_turn *tu
     if (ping) ping_dht(node, turn);
     if (!node->directory.announce_due) return;
     uint64_t n = node->stats.peers + 1;
-    uint8_t buffer[KITH_RECORD_MAX];
-    struct kith_bytes record = kith_overlay_contact(&node->overlay, kith_dht_depth(n),
-                                                    KITH_ANNOUNCE_LIFETIME_S, buffer, turn);
+    /* Equal bytes are one value of a key, however often put; each new signature is another. */
+    bool stale = turn->now_us >= node->contact_us + CONTACT_EVERY_US;
+    if (stale || node->contact_len == 0) {
+        node->contact_len = kith_overlay_contact(&node->overlay, kith_dht_depth(n),
+                                                 KITH_ANNOUNCE_LIFETIME_S, node->contact, turn)
+                                .len;
+        node->contact_us = turn->now_us;
+    }
+    struct kith_bytes record = {node->contact, node->contact_len};
     kith_directory_announce(&node->directory, record, n, turn);
 }
 
