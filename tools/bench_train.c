@@ -14,23 +14,15 @@
 #include "tools/bench_serve.h"
 #include "training/kernels.h"
 
-enum { INPUTS = 784, CLASSES = 10, IMAGES = 60000, ARGS_MAX = 64, IDLE_S = 3 };
-
-const char kith_bench_train_help[] =
-    "--json                one JSON object instead of the table\n"
-    "--cell ARCH/BATCH     only this cell, such as mlp:256,128/32 (default: 784-256-128-10,\n"
-    "                      784-1024-10 and 784-32-10, each at 32, 64 and 128)\n"
-    "--reps N              samples of each contestant, 3 to 101 (default 9)\n"
-    "--slice-ms N          CPU time of a sample, 5 to 2000 (default 40)\n"
-    "--threads 1|2         2 measures two threads as well (default 2)\n"
-    "--serve               measure on request instead, see tools/bench_serve.h\n"
-    "--openblas-core NAME  what OpenBLAS shall take the CPU for; \"auto\" leaves it to OpenBLAS\n"
-    "                      (default: Haswell on an x86-64 with AVX2, else auto)\n"
-    "--epochs N            train the cell on Fashion-MNIST for N epochs, 1 to 100, and print the\n"
-    "                      test accuracy after each instead\n"
-    "--rate R              its learning rate, 0 to 10 (default 0.02)\n"
-    "--seed N              of its first weights and its order, 0 to 1000000 (default 1)\n"
-    "--data DIR            its IDX files\n";
+enum {
+    INPUTS = 784,
+    CLASSES = 10,
+    IMAGES = 60000,
+    BATCH_MAX = 4096,
+    PARAMS_MAX = 1 << 26,
+    ARGS_MAX = 64,
+    IDLE_S = 3,
+};
 
 static const char core_variable[] = "OPENBLAS_CORETYPE";
 
@@ -53,96 +45,65 @@ static int refuse(const char *option, const char *value, const char *allowed)
     return 2;
 }
 
-static bool number_parse(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
-{
-    if (*text < '0' || *text > '9') return false;
-    char *end;
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
-    if (errno || *end != '\0' || value < min || value > max) return false;
-    *ret = (uint32_t)value;
-    return true;
-}
-
-static bool rate_parse(const char *text, float *ret)
-{
-    if (*text < '0' || *text > '9') return false;
-    char *end;
-    float value = strtof(text, &end);
-    if (*end != '\0' || !(value > 0) || value > 10) return false;
-    *ret = value;
-    return true;
-}
-
 static bool cell_parse(const char *text, struct options *options)
 {
-    char arch[KITH_ARCH_TEXT_MAX];
+    char arch[KITH_ARCH_TEXT_MAX], *end;
     const char *slash = strchr(text, '/');
     if (!slash || (size_t)(slash - text) >= sizeof arch) return false;
     memcpy(arch, text, (size_t)(slash - text));
     arch[slash - text] = '\0';
+    unsigned long batch = strtoul(slash + 1, &end, 10);
+    if (*end != '\0' || batch < 1 || batch > BATCH_MAX) return false;
     options->one_cell = true;
-    return kith_arch_parse(arch, INPUTS, CLASSES, 1u << 26, &options->arch) == 0 &&
-           number_parse(slash + 1, 1, 4096, &options->batch);
-}
-
-/* One option with its value; 0, or the exit status. */
-static int option_set(struct options *options, const char *name, const char *value)
-{
-    if (strcmp(name, "--cell") == 0)
-        return cell_parse(value, options) ? 0
-                                          : refuse(name, value, "ARCH/BATCH, as mlp:256,128/32");
-    if (strcmp(name, "--reps") == 0)
-        return number_parse(value, 3, KITH_BENCH_REPS_MAX, &options->reps)
-                   ? 0
-                   : refuse(name, value, "a number from 3 to 101");
-    if (strcmp(name, "--slice-ms") == 0)
-        return number_parse(value, 5, 2000, &options->slice_ms)
-                   ? 0
-                   : refuse(name, value, "a number from 5 to 2000");
-    if (strcmp(name, "--threads") == 0)
-        return number_parse(value, 1, 2, &options->threads) ? 0 : refuse(name, value, "1 or 2");
-    if (strcmp(name, "--epochs") == 0)
-        return number_parse(value, 1, 100, &options->accuracy.epochs)
-                   ? 0
-                   : refuse(name, value, "a number from 1 to 100");
-    if (strcmp(name, "--rate") == 0)
-        return rate_parse(value, &options->accuracy.rate)
-                   ? 0
-                   : refuse(name, value, "a number above 0, at most 10");
-    if (strcmp(name, "--seed") == 0)
-        return number_parse(value, 0, 1000000, &options->accuracy.seed)
-                   ? 0
-                   : refuse(name, value, "a number from 0 to 1000000");
-    if (strcmp(name, "--openblas-core") == 0) {
-        options->core = value;
-        return 0;
-    }
-    if (strcmp(name, "--data") == 0) {
-        options->accuracy.directory = value;
-        return 0;
-    }
-    (void)fprintf(stderr, "kith bench train: %s: no such option; allowed are:\n%s", name,
-                  kith_bench_train_help);
-    return 2;
+    options->batch = (uint32_t)batch;
+    return kith_arch_parse(arch, INPUTS, CLASSES, PARAMS_MAX, &options->arch) == 0;
 }
 
 static bool flag_set(struct options *options, const char *name)
 {
-    bool *flag = strcmp(name, "--json") == 0    ? &options->json
-                 : strcmp(name, "--serve") == 0 ? &options->serve
-                                                : NULL;
-    if (flag) *flag = true;
-    return flag;
+    if (strcmp(name, "--json") == 0) return options->json = true;
+    if (strcmp(name, "--serve") == 0) return options->serve = true;
+    return false;
+}
+
+/* One option with its value, whose range has been checked; 0, or the exit status. */
+static int option_set(struct options *options, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        uint32_t *number;
+        const char **text;
+    } known[] = {
+        {"--reps", &options->reps, NULL},
+        {"--slice-ms", &options->slice_ms, NULL},
+        {"--threads", &options->threads, NULL},
+        {"--epochs", &options->accuracy.epochs, NULL},
+        {"--seed", &options->accuracy.seed, NULL},
+        {"--openblas-core", NULL, &options->core},
+        {"--data", NULL, &options->accuracy.directory},
+    };
+    if (strcmp(name, "--cell") == 0)
+        return cell_parse(value, options) ? 0
+                                          : refuse(name, value, "ARCH/BATCH, as mlp:256,128/32");
+    if (strcmp(name, "--rate") == 0) {
+        options->accuracy.rate = strtof(value, NULL);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(name, known[i].name) != 0) continue;
+        if (known[i].number) *known[i].number = (uint32_t)strtoul(value, NULL, 10);
+        if (known[i].text) *known[i].text = value;
+        return 0;
+    }
+    return refuse(name, value, "one of the options of kith bench train --help");
 }
 
 static int options_parse(int argc, char **argv, struct options *options)
 {
     for (int i = 1; i < argc; i++) {
         if (flag_set(options, argv[i])) continue;
-        if (strncmp(argv[i], "--", 2) == 0 && i + 1 == argc)
-            return refuse(argv[i], "", "followed by a value, or is unknown");
-        int status = option_set(options, argv[i], i + 1 < argc ? argv[i + 1] : "");
+        if (i + 1 == argc) return refuse(argv[i], "", "followed by a value");
+        int status = option_set(options, argv[i], argv[i + 1]);
         if (status) return status;
         i++;
     }
@@ -201,7 +162,7 @@ static int cells_run(const struct options *options, const struct kith_bench_plan
         cell->batch = options->batch;
         if (!options->one_cell) {
             cell->batch = 32u << i % 3;
-            int err = kith_arch_parse(archs[i / 3], INPUTS, CLASSES, 1u << 26, &cell->arch);
+            int err = kith_arch_parse(archs[i / 3], INPUTS, CLASSES, PARAMS_MAX, &cell->arch);
             if (err) return err;
         }
         int err = kith_bench_cell_run(plan, cell);

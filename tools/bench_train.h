@@ -2,12 +2,10 @@
 #ifndef KITH_TOOLS_BENCH_TRAIN_H
 #define KITH_TOOLS_BENCH_TRAIN_H
 
-/* Options as kith_bench_train_help says; argv[0] is the command's name and is not looked at.
+/* Options as the table of commands lets them through, each in its range; argv[0] is not looked at.
  * Writes a table, or with --json one object, to standard output. The exit status: 0, 1 if it
  * cannot run, 2 for a wrong option (one line on standard error). May run the program again with
  * another environment, see --openblas-core. */
 int kith_bench_train(int argc, char **argv);
-
-extern const char kith_bench_train_help[];
 
 #endif
