@@ -15,6 +15,11 @@ enum {
     KITH_CONTROL_MAX = 16 * 1024,            /* bytes of a control message */
     KITH_BLOCK_MAX = 64 * 1024,              /* bytes of content in one bulk message */
     KITH_MESSAGE_MAX = KITH_BLOCK_MAX + 256, /* bytes of any message: one frame of a link */
+    /* What waits on a link for its peer to take it. Past it a bulk message is dropped; past the
+     * other the link closes. Bulk: the windows of a few pulls (overlay/pull.h), both ways at once.
+     */
+    KITH_LINK_CONTROL_MAX = 256 * 1024,
+    KITH_LINK_BULK_MAX = 2 * 1024 * 1024,
     KITH_DHT_KEY_LEN = 20,
     KITH_DHT_VALUE_MAX = 560, /* one datagram of OpenDHT */
     KITH_DHT_VALUES_MAX = 64, /* values a get hands up */

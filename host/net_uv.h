@@ -33,8 +33,8 @@ struct kith_net_limits {
     uint32_t accepts_per_s;        /* 50, and bursts of twice as many; loopback is exempt */
     uint32_t accepts_per_ip_per_s; /* 5, likewise */
     uint32_t dials_max;            /* 64: under way at once */
-    uint32_t control_max;          /* 262,144: bytes waiting on a link */
-    uint32_t bulk_max;             /* 524,288: likewise */
+    uint32_t control_max;          /* KITH_LINK_CONTROL_MAX: bytes waiting on a link */
+    uint32_t bulk_max;             /* KITH_LINK_BULK_MAX: likewise */
     uint32_t connect_ms;           /* 5,000: until TCP answers a dial */
     uint32_t first_byte_ms;        /* 2,000: until whoever connected says anything */
     uint32_t handshake_ms;         /* 5,000: until it is authenticated */

@@ -82,6 +82,8 @@ void kith_send_queue_pop(struct kith_send_queue *queue)
     size_t len = LENGTH_LEN + first_len(queue);
     queue->start = ring_at(queue, len);
     queue->used -= len;
-    /* An empty ring starts over, so that light traffic stays in few pages. */
-    if (queue->used == 0) queue->start = 0;
+    if (queue->used > 0) return;
+    free(queue->ring);
+    queue->ring = NULL;
+    queue->start = 0;
 }

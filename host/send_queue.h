@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 
 struct kith_send_queue {
-    uint8_t *ring; /* NULL until the first message */
+    uint8_t *ring; /* NULL while it is empty */
     size_t size;
     size_t start;
     size_t used; /* bytes, 4 for each message's length included */

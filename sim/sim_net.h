@@ -26,8 +26,9 @@ enum {
     KITH_SIM_PORT = 8120,
     KITH_SIM_CONNECT_US = 5 * 1000 * 1000, /* until a dial that nothing answers fails */
     KITH_SIM_STALL_US = 30 * 1000 * 1000,
-    KITH_SIM_CONTROL_MAX = 512 * 1024, /* bytes under way one way on a link, sockets included */
-    KITH_SIM_BULK_MAX = 768 * 1024,
+    /* Bytes under way one way on a link, sockets included. */
+    KITH_SIM_CONTROL_MAX = KITH_LINK_CONTROL_MAX + 256 * 1024,
+    KITH_SIM_BULK_MAX = KITH_LINK_BULK_MAX + 256 * 1024,
 };
 
 enum kith_sim_latency {

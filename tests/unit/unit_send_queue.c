@@ -39,6 +39,7 @@ static void keeps_order_around_its_end(void)
             check(next_is(&queue, (uint8_t)first, lens[first % 64]));
             kith_send_queue_pop(&queue);
             first++;
+            check((queue.ring == NULL) == (first == next));
         }
         check(kith_send_queue_is_empty(&queue) == (first == next));
     }

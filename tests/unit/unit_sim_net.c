@@ -192,9 +192,9 @@ static void a_full_queue_drops_bulk_and_closes_on_control(void)
     kith_link link[2];
     open_net(&config);
     join(link);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 50; i++)
         send(0, link[0], KITH_SEND_BULK, 1, 65536);
-    check_int(kith_sim_net_counters(net)->bulk_dropped, 20 - KITH_SIM_BULK_MAX / 65536);
+    check_int(kith_sim_net_counters(net)->bulk_dropped, 50 - KITH_SIM_BULK_MAX / 65536);
     for (int i = 0; i < 40; i++)
         send(0, link[0], KITH_SEND_CONTROL, 1, KITH_CONTROL_MAX);
     check_int(kith_sim_net_counters(net)->overrun, 1);
