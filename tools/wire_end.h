@@ -49,6 +49,7 @@ struct kith_wire_end {
     uint32_t round; /* 0: to warm up */
     size_t sent;
     size_t received;
+    bool may_speak;     /* in turns: it is ours */
     bool has_all;       /* of this round, and said so */
     bool other_has_all; /* and said so */
     double began_cpu_s;

@@ -29,9 +29,10 @@ void kith_wire_average(float *mean, const uint8_t *other, size_t count)
     }
 }
 
+/* Small messages need no more to warm up than they are. */
 static size_t round_bytes(const struct kith_wire_end *end)
 {
-    return end->round == 0 ? KITH_WIRE_WARM : end->plan->bytes;
+    return end->round == 0 && end->plan->frame == 0 ? KITH_WIRE_WARM : end->plan->bytes;
 }
 
 static size_t bytes_to_send(const struct kith_wire_end *end)
@@ -49,6 +50,7 @@ static void round_begin(struct kith_wire_end *end)
     end->sent = 0;
     end->received = 0;
     end->has_all = false;
+    end->may_speak = end->index == 0;
     end->began_ns = uv_hrtime();
     end->began_cpu_s = kith_wire_cpu_s();
 }
@@ -97,17 +99,21 @@ void kith_wire_up(struct kith_wire_end *end)
 void kith_wire_room(struct kith_wire_end *end)
 {
     size_t total = bytes_to_send(end);
+    size_t frame = end->plan->frame ? end->plan->frame : KITH_WIRE_FRAME;
     if (end->round == ROUNDS) return;
+    if (end->plan->in_turns && !end->may_speak) return;
     while (end->sent < total && end->kind->room(end) > 0) {
         uint8_t head[HEAD_LEN];
         struct kith_writer writer = kith_writer_into(head, sizeof head);
         kith_write_u64(&writer, end->sent);
         const uint8_t *own = (const uint8_t *)end->plan->own[end->index];
         size_t left = total - end->sent;
-        size_t len = left < KITH_WIRE_FRAME ? left : KITH_WIRE_FRAME;
+        size_t len = left < frame ? left : frame;
         struct kith_bytes body = {own + end->sent, len};
         end->sent += len;
         end->kind->send(end, kith_written(&writer), body);
+        end->may_speak = false;
+        if (end->plan->in_turns) break;
     }
     end->kind->flush(end);
 }
@@ -143,6 +149,8 @@ void kith_wire_message(struct kith_wire_end *end, struct kith_bytes message)
     kith_assert(at + body.len <= round_bytes(end));
     take(end, at, body);
     end->received += body.len;
+    end->may_speak = true;
+    if (end->plan->in_turns) kith_wire_room(end);
     settle(end);
 }
 

@@ -21,6 +21,8 @@ struct kith_wire_plan {
     bool copied;    /* plain: bodies are copied into frames first, as sealing does; else not */
     bool both_ways; /* else from end 0 to end 1 */
     enum kith_wire_use use;
+    size_t frame;      /* bytes of a message's body, 0: KITH_WIRE_FRAME; a multiple of 64 */
+    bool in_turns;     /* both ways: a message is sent when one has come, else as there is room */
     size_t bytes;      /* a multiple of 64, at most what own and arrived hold */
     float *own[2];     /* what the ends send: `bytes` and at least KITH_WIRE_WARM each */
     float *arrived[2]; /* where it goes; likewise */
