@@ -108,7 +108,8 @@ static void on_timer(uv_timer_t *timer)
 static void warn(struct shell *shell, const char *text)
 {
     struct kith_report report = {.kind = KITH_REPORT_TEXT, .text = {.level = KITH_LEVEL_WARNING}};
-    snprintf(report.text.text, sizeof report.text.text, "%s", text);
+    snprintf(report.text.text, sizeof report.text.text, "%.*s", (int)sizeof report.text.text - 1,
+             text);
     shell->config->on_report(shell->config->context, &report, kith_node_stats(shell->node));
 }
 
