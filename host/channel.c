@@ -170,6 +170,7 @@ static void make_room(struct kith_channel *channel)
 static int next_frame(struct kith_channel *channel, enum kith_channel_event *ret_event,
                       struct kith_bytes *ret_body)
 {
+    if (!channel->in) return 0; /* nothing came yet, or nothing is held */
     for (;;) {
         uint8_t *frame = channel->in + channel->start;
         size_t held = channel->end - channel->start, length = 0;
