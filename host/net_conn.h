@@ -131,7 +131,7 @@ struct kith_net {
 
 /* Of a libuv error. */
 int kith_net_err(int uv_err);
-/* A line for a person, unless there was one less than a second ago: lines that peers cause must not
+/* A line for a person, unless there was one in the last minute: lines that peers cause must not
  * flood. */
 void kith_net_log(struct kith_net *net, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -13,7 +13,7 @@
 #include "host/net_conn.h"
 #include "node/rules.h"
 
-enum { LINKS_MAX = 1024, LOG_MAX = 256, LOG_PERIOD_MS = 1000, BACKLOG = 128 };
+enum { LINKS_MAX = 1024, LOG_MAX = 256, LOG_PERIOD_MS = 60000, BACKLOG = 128 };
 
 static const struct kith_net_limits default_limits = {
     .half_open_max = 256,

@@ -1,6 +1,7 @@
 /* Links under bad input and faults, over real sockets with short deadlines: strangers who say
  * nothing or nonsense, spoiled frames, peers that stop reading, a machine without descriptors. */
-#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -461,6 +462,22 @@ static void who_reads_slowly_is_kept(void)
     check(raw.messages > 0);
 }
 
+/* A link whose far end was unplugged: TCP itself gives up when nothing is acknowledged. That takes
+ * longer than a test may; here, that it was asked to. */
+static void tcp_is_told_when_to_give_up(void)
+{
+    int fd = -1, value = 0;
+    socklen_t len = sizeof value;
+    check(join(1, 0) != 0);
+    check_int(uv_fileno((uv_handle_t *)&world.nodes[1].net->conns[0]->tcp, &fd), 0);
+    check_int(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &len), 0);
+    check_int(value, world.limits.stall_ms);
+    check_int(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &len), 0);
+    check(value != 0);
+    check_int(getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, &len), 0);
+    check_int(value, KITH_NET_BATCH_FIRST);
+}
+
 /* Limits. */
 
 static void a_full_node_says_so(void)
@@ -684,6 +701,7 @@ int main(void)
     run_in_world(who_asks_but_does_not_read_must_wait);
     run_in_world(one_busy_peer_gets_one_turn);
     run_in_world(who_reads_slowly_is_kept);
+    run_in_world(tcp_is_told_when_to_give_up);
     run_in_world(a_full_node_says_so);
     run_in_world(a_taken_port_is_named);
     run_in_world(a_net_without_a_listener_dials);
