@@ -13,7 +13,7 @@ enum {
     AUTHOR_AT = 14,
     ADDR_LEN = 19,
     STAMP_LEN = 9, /* reserved for a proof of work: nonce u64, difficulty u8; zero */
-    RECORD_HEAD_LEN = 121,
+    RECORD_HEAD_LEN = 129,
     RECORD_MIN = RECORD_HEAD_LEN + KITH_SIGNATURE_LEN,
     MANIFEST_LEN = 111 + KITH_SIGNATURE_LEN,
     FLAGS_ALL = KITH_PEER_LEAVING | KITH_PEER_CONTACT | KITH_PEER_OBSERVER,
@@ -130,6 +130,7 @@ struct kith_bytes kith_record_seal(const struct kith_peer_record *record,
     kith_write_u8(&writer, record->state);
     kith_write_u8(&writer, record->share);
     kith_write_u32(&writer, record->round);
+    kith_write_u64(&writer, record->started_ms);
     kith_write_raw(&writer, record->class_id, KITH_CLASS_LEN);
     kith_write_raw(&writer, stamp, sizeof stamp);
     /* Zeros after the text, whatever was in the array, so that one record has one encoding. */
@@ -148,7 +149,7 @@ struct kith_bytes kith_record_seal(const struct kith_peer_record *record,
 
 static int check_times(const struct kith_peer_record *record)
 {
-    if (record->seq > number_max) return KITH_ERR_RANGE;
+    if (record->seq > number_max || record->started_ms > number_max) return KITH_ERR_RANGE;
     if (record->valid_until_s < record->valid_from_s) return KITH_ERR_RANGE;
     uint32_t lifetime_s = record->valid_until_s - record->valid_from_s;
     return lifetime_s > KITH_RECORD_LIFETIME_MAX_S ? KITH_ERR_RANGE : 0;
@@ -223,6 +224,7 @@ int kith_record_open(struct kith_bytes bytes, const struct kith_id *swarm,
     record.state = kith_read_u8(&reader);
     record.share = kith_read_u8(&reader);
     record.round = kith_read_u32(&reader);
+    record.started_ms = kith_read_u64(&reader);
     kith_read_raw(&reader, record.class_id, KITH_CLASS_LEN);
     bool stamped = !is_stamp_empty(kith_read_view(&reader, STAMP_LEN));
     kith_read_raw(&reader, record.model, KITH_MODEL_TEXT_MAX);

@@ -45,6 +45,7 @@ struct kith_peer_record {
     uint8_t state; /* enum kith_peer_state */
     uint8_t share; /* bit 0: serves weights, bit 1: serves labels */
     uint32_t round;
+    uint64_t started_ms; /* unix time at which this life of the node began, at most seq's bound */
     uint8_t class_id[KITH_CLASS_LEN]; /* equal for equal layers: whose weights can be mixed */
     char model[KITH_MODEL_TEXT_MAX];  /* "mlp:256,128" */
     uint32_t addr_count;

@@ -46,8 +46,7 @@ struct kith_node {
     size_t contact_len;
     uint64_t contact_us; /* when it was signed */
     uint64_t book_at_us;
-    uint64_t started_us;
-    uint64_t started_ms;
+    uint32_t twins;     /* times that an older node signed with our hotkey after us */
     uint64_t warned_us; /* last time of a warning that somebody else has our hotkey */
     uint32_t storing;   /* stores under way */
     bool stopping;

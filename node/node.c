@@ -16,7 +16,6 @@ enum {
     BOOK_EVERY_US = 60 * 1000 * 1000,
     OWN_SNAPSHOTS = 3, /* a peer that asked for the newest may still be fetching the one before */
     LABELS_HEAD_MAX = 256,
-    TWIN_WINDOW_US = 30 * 1000 * 1000, /* a node this young gives way to an older twin */
     DHT_PINGS = 8,
     CONTACT_EVERY_US = 120 * 1000 * 1000,
 };
@@ -143,8 +142,6 @@ void kith_node_stop(struct kith_node *node, const struct kith_turn *turn)
 static void start(struct kith_node *node, const struct kith_event *event,
                   const struct kith_turn *turn)
 {
-    node->started_us = turn->now_us;
-    node->started_ms = turn->wall_ms;
     node->error = kith_rounds_start(node, event->start.stored[KITH_STORE_CHECKPOINT], turn);
     if (node->error) {
         kith_node_stop(node, turn);
@@ -210,12 +207,14 @@ static void dispatch(struct kith_node *node, const struct kith_event *event,
     }
 }
 
-/* Somebody else signs with our hotkey. Of two running nodes the younger gives way; a record of our
- * own earlier life is older than our start. */
-static void on_twin(struct kith_node *node, uint64_t seq, const struct kith_turn *turn)
+/* Somebody else signs with our hotkey. Of two running nodes the younger gives way; but the first
+ * such record may be one of an earlier life of ours whose clock was ahead. Our answer to it is a
+ * newer record, and only somebody who lives answers that one again. */
+static void on_twin(struct kith_node *node, uint64_t twin_started_ms, const struct kith_turn *turn)
 {
-    if (seq <= node->started_ms) return;
-    if (turn->now_us < node->started_us + TWIN_WINDOW_US) {
+    enum { EVIDENCE = 2 };
+    if (twin_started_ms < node->overlay.own.started_ms) {
+        if (++node->twins < EVIDENCE) return;
         kith_node_say(node, turn, KITH_LEVEL_ERROR,
                       "another node already runs with this hotkey: stop it, or use another key");
         node->error = KITH_ERR_IN_USE;
@@ -246,7 +245,7 @@ static void on_fact(struct kith_node *node, const struct kith_overlay_fact *fact
                       "bootstrap %s does not answer; going on alone and trying again", text);
         return;
     case KITH_FACT_SAME_HOTKEY:
-        on_twin(node, fact->seq, turn);
+        on_twin(node, fact->started_ms, turn);
         return;
     case KITH_FACT_STATUS:
         return; /* observers read it from the overlay */

@@ -119,6 +119,7 @@ void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *ow
 {
     if (!overlay->config.active) return;
     overlay->own.hotkey = overlay->config.keypair->hotkey;
+    overlay->own.started_ms = turn->wall_ms;
     for (uint32_t i = 0; i < own_count && i < KITH_RECORD_ADDRS_MAX; i++)
         if (kith_addr_kind(&own[i]) != KITH_ADDR_BAD)
             overlay->own.addr[overlay->own.addr_count++] = own[i];
@@ -250,7 +251,8 @@ static void take_record(struct kith_overlay *overlay, struct kith_bytes bytes,
         struct kith_peer_record record;
         if (kith_record_open(bytes, &overlay->config.swarm, &record) != 0) return;
         if (record.seq <= overlay->own.seq) return;
-        struct kith_overlay_fact fact = {.kind = KITH_FACT_SAME_HOTKEY, .seq = record.seq};
+        struct kith_overlay_fact fact = {.kind = KITH_FACT_SAME_HOTKEY,
+                                         .started_ms = record.started_ms};
         add_fact(overlay, &fact);
         overlay->own.seq = record.seq;
         overlay->own_at_us = turn->now_us;

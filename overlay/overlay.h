@@ -43,7 +43,7 @@ enum kith_overlay_fact_kind {
     KITH_FACT_JOINED,           /* id is live now */
     KITH_FACT_LEFT,             /* id is not live any more */
     KITH_FACT_BOOTSTRAP_SILENT, /* addr does not answer */
-    KITH_FACT_SAME_HOTKEY,      /* somebody else signs with our hotkey, sequence number seq */
+    KITH_FACT_SAME_HOTKEY,      /* somebody who began at started_ms signs with our hotkey */
     KITH_FACT_STATUS,           /* id's counters came, in status (observers) */
 };
 
@@ -51,7 +51,7 @@ struct kith_overlay_fact {
     enum kith_overlay_fact_kind kind;
     struct kith_id id;
     struct kith_addr addr;
-    uint64_t seq;
+    uint64_t started_ms;
 };
 
 struct kith_overlay {

@@ -22,6 +22,7 @@ static struct kith_peer_record sample_record(uint32_t addrs)
         .state = KITH_PEER_TRAINING,
         .share = 3,
         .round = 77,
+        .started_ms = 1791295330000,
         .class_id = {1, 2, 3, 4, 5, 6, 7, 8},
         .model = "mlp:256,128",
         .addr_count = addrs,
@@ -79,11 +80,12 @@ static void record_round_trip(void)
         uint8_t buffer[KITH_RECORD_MAX];
         struct kith_peer_record record = sample_record(addrs), back;
         struct kith_bytes bytes = seal_record(addrs, buffer);
-        check_int(bytes.len, 185 + 19 * addrs);
+        check_int(bytes.len, 193 + 19 * addrs);
         check_int(open_and_verify_record(bytes, &swarm), 0);
         check_int(kith_record_open(bytes, &swarm, &back), 0);
         check(kith_id_eq(&back.hotkey, &record.hotkey));
         check_int(back.seq, record.seq);
+        check_int(back.started_ms, record.started_ms);
         check_int(back.valid_from_s, record.valid_from_s);
         check_int(back.valid_until_s, record.valid_until_s);
         check_int(back.flags, record.flags);
@@ -111,9 +113,10 @@ static void record_layout(void)
     kith_hex_encode(bytes.at, bytes.len - KITH_SIGNATURE_LEN, hex);
     kith_hex_encode(pair.hotkey.bytes, KITH_ID_LEN, hotkey);
     snprintf(wanted, sizeof wanted, "%s%s%s", "4b54523101020701020304050607", hotkey,
-             "40ae8511a101000068ffc46aec02c56a05010301034d000000010203040506070800000000000000"
-             "00006d6c703a3235362c31323800000000000000000000000000000000000000000001047f000001"
-             "000000000000000000000000b81f");
+             "40ae8511a101000068ffc46aec02c56a05010301034d000000d0968511a1010000"
+             "0102030405060708000000000000000000"
+             "6d6c703a3235362c313238000000000000000000000000000000000000000000"
+             "01047f000001000000000000000000000000b81f");
     check_str(hex, wanted);
 }
 
@@ -223,26 +226,27 @@ static const struct bad_bytes bad_records[] = {
     {"version 255 spoken", 64, {255}, 1, KITH_ERR_RANGE},
     {"state 4", 65, {4}, 1, KITH_ERR_RANGE},
     {"unknown share", 66, {4}, 1, KITH_ERR_INVALID},
-    {"stamp nonce", 79, {0, 0, 0, 0, 0, 0, 0, 1}, 8, KITH_ERR_INVALID},
-    {"stamp difficulty", 87, {1}, 1, KITH_ERR_INVALID},
-    {"newline in model", 88, "\n", 1, KITH_ERR_INVALID},
-    {"escape in model", 90, "\x1b", 1, KITH_ERR_INVALID},
-    {"delete in model", 90, "\x7f", 1, KITH_ERR_INVALID},
-    {"byte past ASCII in model", 90, {0x80}, 1, KITH_ERR_INVALID},
-    {"bytes after the model's NUL", 119, {'x'}, 1, KITH_ERR_INVALID},
-    {"five addresses", 120, {5}, 1, KITH_ERR_RANGE},
-    {"255 addresses", 120, {255}, 1, KITH_ERR_RANGE},
-    {"an address short", 120, {2}, 1, KITH_ERR_TRUNCATED},
-    {"an address long", 120, {0}, 1, KITH_ERR_TRAILING},
-    {"family 0", 121, {0}, 1, KITH_ERR_INVALID},
-    {"family 5", 121, {5}, 1, KITH_ERR_INVALID},
-    {"address 0.0.0.0", 122, {0, 0, 0, 0}, 4, KITH_ERR_INVALID},
-    {"multicast", 122, {224, 0, 0, 1}, 4, KITH_ERR_INVALID},
-    {"broadcast", 122, {255, 255, 255, 255}, 4, KITH_ERR_INVALID},
-    {"bytes after an IPv4 address", 126, {1}, 1, KITH_ERR_INVALID},
-    {"last byte after an IPv4 address", 137, {1}, 1, KITH_ERR_INVALID},
-    {"v6 unspecified", 121, {6, 0, 0, 0, 0}, 5, KITH_ERR_INVALID},
-    {"port 0", 138, {0, 0}, 2, KITH_ERR_INVALID},
+    {"started over 2^48", 71, {1, 0, 0, 0, 0, 0, 1, 0}, 8, KITH_ERR_RANGE},
+    {"stamp nonce", 87, {0, 0, 0, 0, 0, 0, 0, 1}, 8, KITH_ERR_INVALID},
+    {"stamp difficulty", 95, {1}, 1, KITH_ERR_INVALID},
+    {"newline in model", 96, "\n", 1, KITH_ERR_INVALID},
+    {"escape in model", 98, "\x1b", 1, KITH_ERR_INVALID},
+    {"delete in model", 98, "\x7f", 1, KITH_ERR_INVALID},
+    {"byte past ASCII in model", 98, {0x80}, 1, KITH_ERR_INVALID},
+    {"bytes after the model's NUL", 127, {'x'}, 1, KITH_ERR_INVALID},
+    {"five addresses", 128, {5}, 1, KITH_ERR_RANGE},
+    {"255 addresses", 128, {255}, 1, KITH_ERR_RANGE},
+    {"an address short", 128, {2}, 1, KITH_ERR_TRUNCATED},
+    {"an address long", 128, {0}, 1, KITH_ERR_TRAILING},
+    {"family 0", 129, {0}, 1, KITH_ERR_INVALID},
+    {"family 5", 129, {5}, 1, KITH_ERR_INVALID},
+    {"address 0.0.0.0", 130, {0, 0, 0, 0}, 4, KITH_ERR_INVALID},
+    {"multicast", 130, {224, 0, 0, 1}, 4, KITH_ERR_INVALID},
+    {"broadcast", 130, {255, 255, 255, 255}, 4, KITH_ERR_INVALID},
+    {"bytes after an IPv4 address", 134, {1}, 1, KITH_ERR_INVALID},
+    {"last byte after an IPv4 address", 145, {1}, 1, KITH_ERR_INVALID},
+    {"v6 unspecified", 129, {6, 0, 0, 0, 0}, 5, KITH_ERR_INVALID},
+    {"port 0", 146, {0, 0}, 2, KITH_ERR_INVALID},
 };
 
 static const struct bad_bytes bad_manifests[] = {
@@ -307,9 +311,9 @@ static void model_of_32_characters_without_a_nul(void)
 {
     uint8_t buffer[KITH_RECORD_MAX];
     struct kith_bytes bytes = seal_record(0, buffer);
-    memset(buffer + 88, 'x', KITH_MODEL_TEXT_MAX);
+    memset(buffer + 96, 'x', KITH_MODEL_TEXT_MAX);
     check_int(open_and_verify_record(bytes, &swarm), KITH_ERR_INVALID);
-    buffer[88 + KITH_MODEL_TEXT_MAX - 1] = '\0';
+    buffer[96 + KITH_MODEL_TEXT_MAX - 1] = '\0';
     struct kith_peer_record record;
     check_int(kith_record_open(bytes, &swarm, &record), 0);
 }
