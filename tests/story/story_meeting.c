@@ -184,6 +184,29 @@ static void two_that_dial_each_other_keep_one_link(void)
     story_end(&story);
 }
 
+/* In a thousand worlds of other latencies, the second up to 40 ms after the first: one link is
+ * left, the same at both ends, and it stays. */
+static void one_link_of_two_in_a_thousand_worlds(void)
+{
+    for (uint32_t turn = 0; turn < 1000; turn++) {
+        story_begin(&story, 2);
+        story.from[0] = 1;
+        story.run.node.round_min_us = 60 * KITH_SECOND_US;
+        story.world.seed[1] ^= (uint8_t)(turn >> 8);
+        story.world.seed[0] ^= (uint8_t)turn;
+        story_tell(&story, 0);
+        story_start(&story, 0);
+        check(story_pass(&story, turn % 41 * 0.001));
+        story_start(&story, 1);
+        check(story_pass(&story, 8));
+        for (uint32_t i = 0; i < 2; i++) {
+            check_int(story_stats(&story, i)->links, 1);
+            check_int(story_peers(&story, i), 1);
+        }
+        story_end(&story);
+    }
+}
+
 int main(void)
 {
     run(two_nodes_meet_through_the_bootstrap);
@@ -195,5 +218,6 @@ int main(void)
     run(a_silent_dht_hinders_nobody_who_has_a_bootstrap);
     run(a_restarted_node_remembers_whom_it_knew);
     run(two_that_dial_each_other_keep_one_link);
+    run(one_link_of_two_in_a_thousand_worlds);
     return test_end();
 }
