@@ -391,11 +391,14 @@ static void start_node(struct shell *shell, const struct kith_addr *bootstrap, u
         event.start.own_count = kith_local_addrs(
             &config->bind, kith_net_port(shell->net), any_loopback(bootstrap, count),
             config->bootstrap_count == 0, own, KITH_RECORD_ADDRS_MAX);
-    for (int key = 0; key < KITH_STORE_KEYS && config->store; key++) {
+    for (int key = 0; key < KITH_STORE_KEYS && config->store && !shell->status; key++) {
         size_t len;
         int err = kith_store_load(config->store, (enum kith_store_key)key, &stored[key], &len,
                                   shell->error);
-        if (err) shell->status = 1;
+        if (err && key == KITH_STORE_PEERS)
+            warn(shell, shell->error); /* only a help to find others: it is written anew */
+        else if (err)
+            shell->status = 1;
         event.start.stored[key] = (struct kith_bytes){stored[key], len};
     }
     if (shell->status) {

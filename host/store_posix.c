@@ -134,7 +134,10 @@ static int load_open(int file, const char *path, uint8_t **ret_bytes, size_t *re
         say(error, "%s: is larger than %d bytes", path, KITH_STORE_LEN_MAX);
         return KITH_ERR_RANGE;
     }
-    if (stat.st_size == 0) return 0;
+    if (stat.st_size == 0) {
+        say(error, "%s: is empty", path);
+        return KITH_ERR_TRUNCATED;
+    }
     uint8_t *bytes = malloc((size_t)stat.st_size);
     if (!bytes || !read_all(file, bytes, (size_t)stat.st_size)) {
         free(bytes);

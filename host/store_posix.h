@@ -20,10 +20,11 @@ int kith_store_open(const char *dir, struct kith_store **ret,
                     char ret_error[static KITH_STORE_ERROR_MAX]);
 void kith_store_close(struct kith_store *store);
 /* What is stored: *ret_bytes is malloc'ed, NULL and length 0 if nothing is. 0, or IO, RANGE (larger
- * than KITH_STORE_LEN_MAX), TYPE (no regular file) with a line in ret_error. */
+ * than KITH_STORE_LEN_MAX), TYPE (no regular file), TRUNCATED (an empty one: no store leaves that)
+ * with a line in ret_error. */
 int kith_store_load(struct kith_store *store, enum kith_store_key key, uint8_t **ret_bytes,
                     size_t *ret_len, char ret_error[static KITH_STORE_ERROR_MAX]);
-/* Replace. 0 or IO; then the old bytes are still there. Any thread, one at a time. */
+/* Replace, with at least one byte. 0 or IO; then the old bytes are still there. Any thread, one at a time. */
 int kith_store_replace(struct kith_store *store, enum kith_store_key key, struct kith_bytes bytes);
 /* The file of a key, for messages; static while the store is open. */
 const char *kith_store_path(const struct kith_store *store, enum kith_store_key key);
