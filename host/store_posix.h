@@ -24,7 +24,8 @@ void kith_store_close(struct kith_store *store);
  * with a line in ret_error. */
 int kith_store_load(struct kith_store *store, enum kith_store_key key, uint8_t **ret_bytes,
                     size_t *ret_len, char ret_error[static KITH_STORE_ERROR_MAX]);
-/* Replace, with at least one byte. 0 or IO; then the old bytes are still there. Any thread, one at a time. */
+/* Replace, with at least one byte. 0 or IO; then the old bytes are still there. Any thread, one at
+ * a time. */
 int kith_store_replace(struct kith_store *store, enum kith_store_key key, struct kith_bytes bytes);
 /* The file of a key, for messages; static while the store is open. */
 const char *kith_store_path(const struct kith_store *store, enum kith_store_key key);
