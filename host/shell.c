@@ -487,14 +487,14 @@ static void start_signals(struct shell *shell)
 static int start_all(struct shell *shell)
 {
     const struct kith_shell_config *config = shell->config;
-    int err = start_net(shell);
-    if (err) return err;
-    err = start_workers(shell);
-    if (err) return err;
     uv_timer_init(&shell->loop, &shell->timer);
     uv_async_init(&shell->loop, &shell->again, on_again);
     shell->timer.data = shell->again.data = shell;
     start_signals(shell);
+    int err = start_net(shell);
+    if (err) return err;
+    err = start_workers(shell);
+    if (err) return err;
     if (config->on_started)
         config->on_started(config->context, shell->net ? kith_net_port(shell->net) : 0);
     uint32_t count = config->node->peers ? config->bootstrap_count : 0;
@@ -521,11 +521,12 @@ int kith_shell_run(const struct kith_shell_config *config,
     }
     if (uv_loop_init(&shell->loop) != 0) abort();
     int err = start_all(shell);
-    if (err == 0) uv_run(&shell->loop, UV_RUN_DEFAULT);
     if (err && ret_error[0] == '\0')
         snprintf(ret_error, KITH_SHELL_ERROR_MAX, "cannot start: %s", kith_err_text(err));
+    if (err) close_all(shell);
+    uv_run(&shell->loop, UV_RUN_DEFAULT);
     int status = err ? 1 : shell->status;
-    if (err == 0) uv_loop_close(&shell->loop);
+    uv_loop_close(&shell->loop);
     kith_node_free(shell->node);
     free(shell);
     return status;
