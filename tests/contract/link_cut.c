@@ -46,11 +46,15 @@ static kith_link join(void)
     return link;
 }
 
-/* Node 0 is told that the link is gone; the network comes back. */
+/* Node 0 is told that the link is gone; the network comes back. Node 1, which may have something
+ * unacknowledged too, may be told first. */
 static bool is_missed(void)
 {
-    bool is_down = link_world_next(&world, &event) && event.kind == CONTRACT_LINK_DOWN &&
-                   event.node == 0 && event.err == KITH_ERR_TIMEOUT;
+    bool is_told = link_world_next(&world, &event);
+    if (is_told && event.node == 1 && event.kind == CONTRACT_LINK_DOWN)
+        is_told = link_world_next(&world, &event);
+    bool is_down = is_told && event.kind == CONTRACT_LINK_DOWN && event.node == 0 &&
+                   event.err == KITH_ERR_TIMEOUT;
     return set_loopback(true) && is_down;
 }
 
