@@ -22,6 +22,8 @@ def alone_at_most_half():
 
 def pair(first_flags, second_flags, least):
     first = Node("--classes", "0-4", "--epochs", EPOCHS, "--stay", *first_flags)
+    # Four epochs take seconds: the second must not spend them on a bootstrap that is not up yet.
+    first.wait_text("listening on", 30)
     second = Node("--classes", "5-9", "--epochs", EPOCHS, "--stay", "--bootstrap", first.address,
                   *second_flags)
     results = [best_of_epochs(first), best_of_epochs(second)]
