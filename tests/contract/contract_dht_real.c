@@ -36,6 +36,7 @@ static void unmake(void *context)
 int main(int argc, char **argv)
 {
     static struct swarm swarm = {.net32 = 0x6b697468};
+    signal(SIGPIPE, SIG_IGN); /* a helper may die while it is written to */
     swarm.helper_path = argc > 1 ? argv[1] : NULL;
     struct contract_dht dht = {
         .context = &swarm,

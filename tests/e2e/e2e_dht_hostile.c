@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -395,6 +396,7 @@ static void our_next_put_is_seen_though_all_our_ids_are_squatted(void)
 
 int main(int argc, char **argv)
 {
+    signal(SIGPIPE, SIG_IGN); /* a helper may die while it is written to */
     helper_path = argc > 1 ? argv[1] : NULL;
     if (argc < 3 || !load(argv[2]) || !fresh_stranger()) {
         puts("Bail out! needs kith-dht and a corpus");

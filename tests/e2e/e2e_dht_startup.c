@@ -3,6 +3,8 @@
  * start, and reads the key once a second, until it has seen all 8 in one answer. With more runs
  * than one (third argument) it is the measurement: `e2e_dht_startup KITH_DHT first|last RUNS
  * [NODES]`. */
+#include <signal.h>
+
 #include "base/err.h"
 #include "base/rng.h"
 #include "host/dht_pipe.h"
@@ -181,6 +183,7 @@ static void all_nodes_see_all_records_in_time(void)
 int main(int argc, char **argv)
 {
     static const uint8_t seed[KITH_SEED_LEN] = {1};
+    signal(SIGPIPE, SIG_IGN); /* a helper may die while it is written to */
     helper_path = argc > 1 ? argv[1] : NULL;
     seed_is_last = argc > 2 ? strcmp(argv[2], "last") == 0 : true;
     if (argc > 3) runs = (uint32_t)strtoul(argv[3], NULL, 10);
