@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
-/* name, what it counts. One list gives the struct, the log line and the status message. */
+/* name, what it counts. One list gives the struct, the log line and the status message, which has
+ * them in this order: new ones go to the end. Bytes that are of none of the purposes (gossip,
+ * weights, labels) are status messages, messages on unknown objects and malformed ones. */
 #define KITH_STATS_MAP(X)                                                                          \
     X(round, "rounds finished")                                                                    \
     X(peers, "live remote peers now")                                                              \
@@ -37,7 +39,13 @@
     X(dht_gets, "DHT gets")                                                                        \
     X(dht_failures, "DHT operations that failed")                                                  \
     X(store_failures, "stores that failed")                                                        \
-    X(effects_dropped, "effects dropped for want of room")
+    X(effects_dropped, "effects dropped for want of room")                                         \
+    X(gossip_bytes_in, "bytes received of messages on who is there")                               \
+    X(gossip_bytes_out, "bytes sent of messages on who is there")                                  \
+    X(weights_bytes_in, "bytes received of messages on snapshots of weights")                      \
+    X(weights_bytes_out, "bytes sent of messages on snapshots of weights")                         \
+    X(labels_bytes_in, "bytes received of messages on soft labels")                                \
+    X(labels_bytes_out, "bytes sent of messages on soft labels")
 
 struct kith_stats {
 #define X(name, text) uint64_t name;

@@ -332,8 +332,8 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
     for (uint32_t i = 0; i < node->outbox.count; i++) {
         const struct kith_effect *effect = &node->outbox.effects[i];
         if (effect->kind != KITH_EFFECT_SEND) continue;
-        node->stats.messages_out++;
-        node->stats.bytes_out += effect->send.head.len + effect->send.body.len;
+        kith_overlay_count_sent(&node->overlay, effect->send.head,
+                                effect->send.head.len + effect->send.body.len, &node->stats);
     }
     node->stats.effects_dropped = node->outbox.dropped;
     *ret = (struct kith_effects){.at = node->outbox.effects, .count = node->outbox.count};

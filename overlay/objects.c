@@ -76,6 +76,7 @@ static struct kith_object *slot_begin(struct kith_objects *objects, uint64_t len
     struct kith_object *object = take_slot(objects, len);
     if (!object) return NULL;
     object->used = true;
+    object->kind = 0;
     object->len = len;
     object->chunks = chunks_of(len);
     object->chunks_have = 0;

@@ -21,6 +21,7 @@ enum {
 
 struct kith_object {
     bool used;
+    uint8_t kind; /* enum kith_manifest_kind, 0: not said; set by who puts or begins it */
     struct kith_id id;
     uint64_t len;
     uint32_t chunks;

@@ -396,12 +396,39 @@ static void dispatch(struct kith_overlay *overlay, struct kith_link_slot *slot,
     }
 }
 
+/* Add a message's bytes to the counter of its purpose, if it has one. */
+static void count_purpose(struct kith_overlay *overlay, struct kith_bytes head, size_t len,
+                          uint64_t *gossip, uint64_t *weights, uint64_t *labels)
+{
+    uint8_t kind;
+    struct kith_id id;
+    enum kith_purpose purpose = kith_msg_purpose(head, &kind, &id);
+    if (purpose == KITH_PURPOSE_GOSSIP) *gossip += len;
+    if (purpose != KITH_PURPOSE_PULL) return;
+    const struct kith_object *object = kind ? NULL : kith_objects_find(&overlay->objects, &id);
+    if (object) kind = object->kind;
+    if (kind == KITH_MANIFEST_WEIGHTS) *weights += len;
+    if (kind == KITH_MANIFEST_LABELS) *labels += len;
+}
+
+void kith_overlay_count_sent(struct kith_overlay *overlay, struct kith_bytes head, size_t len,
+                             struct kith_stats *stats)
+{
+    stats->messages_out++;
+    stats->bytes_out += len;
+    count_purpose(overlay, head, len, &stats->gossip_bytes_out, &stats->weights_bytes_out,
+                  &stats->labels_bytes_out);
+}
+
 void kith_overlay_on_message(struct kith_overlay *overlay, kith_link link, struct kith_bytes bytes,
                              const struct kith_turn *turn)
 {
     struct kith_link_slot *slot = link ? kith_links_find(&overlay->links, link) : NULL;
-    turn->stats->messages_in++;
-    turn->stats->bytes_in += bytes.len;
+    struct kith_stats *stats = turn->stats;
+    stats->messages_in++;
+    stats->bytes_in += bytes.len;
+    count_purpose(overlay, bytes, bytes.len, &stats->gossip_bytes_in, &stats->weights_bytes_in,
+                  &stats->labels_bytes_in);
     if (!slot) return;
     slot->heard_us = turn->now_us;
     struct kith_msg msg;
@@ -476,6 +503,7 @@ int kith_overlay_publish(struct kith_overlay *overlay, enum kith_manifest_kind k
 {
     struct kith_object *object = kith_objects_put(&overlay->objects, bytes, turn->now_us);
     if (!object) return KITH_ERR_FULL;
+    object->kind = (uint8_t)kind;
     struct kith_manifest manifest = {
         .kind = kind,
         .author = overlay->config.keypair->hotkey,

@@ -102,6 +102,9 @@ void kith_overlay_on_dial_failed(struct kith_overlay *overlay, uint64_t number, 
                                  const struct kith_turn *turn);
 void kith_overlay_on_message(struct kith_overlay *overlay, kith_link link, struct kith_bytes bytes,
                              const struct kith_turn *turn);
+/* Count the bytes of a message that a step sends, `head` being its first ones, by purpose. */
+void kith_overlay_count_sent(struct kith_overlay *overlay, struct kith_bytes head, size_t len,
+                             struct kith_stats *stats);
 /* A record that the DHT gave: where somebody may be. */
 void kith_overlay_on_contact(struct kith_overlay *overlay, struct kith_bytes record,
                              const struct kith_turn *turn);

@@ -37,6 +37,26 @@ bool kith_msg_is_bulk(enum kith_msg_type type)
     return type == KITH_MSG_BLOCK;
 }
 
+enum kith_purpose kith_msg_purpose(struct kith_bytes head, uint8_t *ret_kind,
+                                   struct kith_id *ret_object)
+{
+    enum { TYPE_AT = 1, FIELD_AT = 2, BIN8 = 0xc4, ID_AT = 4 };
+    *ret_kind = 0;
+    if (head.len <= TYPE_AT) return KITH_PURPOSE_OTHER;
+    uint8_t type = head.at[TYPE_AT];
+    if (type >= KITH_MSG_HELLO && type <= KITH_MSG_WANT_PEERS) return KITH_PURPOSE_GOSSIP;
+    if ((type == KITH_MSG_HEAD_WANT || type == KITH_MSG_HEAD) && head.len > FIELD_AT) {
+        *ret_kind = head.at[FIELD_AT];
+        return KITH_PURPOSE_PULL;
+    }
+    bool has_object = type == KITH_MSG_WANT || type == KITH_MSG_BLOCK || type == KITH_MSG_NOPE;
+    if (!has_object || head.len < ID_AT + KITH_ID_LEN) return KITH_PURPOSE_OTHER;
+    if (head.at[FIELD_AT] != BIN8 || head.at[FIELD_AT + 1] != KITH_ID_LEN)
+        return KITH_PURPOSE_OTHER;
+    memcpy(ret_object->bytes, head.at + ID_AT, KITH_ID_LEN);
+    return KITH_PURPOSE_PULL;
+}
+
 uint64_t kith_digest_prefix(const struct kith_id *hotkey)
 {
     uint64_t prefix = 0;

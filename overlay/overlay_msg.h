@@ -95,6 +95,14 @@ struct kith_bytes kith_msg_encode(const struct kith_msg *msg, void *buffer, size
 struct kith_bytes kith_msg_encode_block_head(const struct kith_msg *msg, void *buffer, size_t size);
 /* True for the classes of messages that carry bulk. */
 bool kith_msg_is_bulk(enum kith_msg_type type);
+
+/* What a message's bytes are spent on. */
+enum kith_purpose { KITH_PURPOSE_OTHER, KITH_PURPOSE_GOSSIP, KITH_PURPOSE_PULL };
+/* Told from the first bytes of a message, which is not decoded: HELLO to WANT_PEERS are gossip.
+ * Messages of a pull give the manifest's kind in *ret_kind, or 0 there and the object in
+ * *ret_object. */
+enum kith_purpose kith_msg_purpose(struct kith_bytes head, uint8_t *ret_kind,
+                                   struct kith_id *ret_object);
 /* "HELLO", "PING", ...; "?" for no type. */
 const char *kith_msg_name(uint32_t type);
 

@@ -281,6 +281,7 @@ static void take_manifest(struct kith_pulls *pulls, struct kith_pull *pull,
         end(pulls, pull, KITH_ERR_FULL, turn);
         return;
     }
+    pull->object->kind = (uint8_t)pull->manifest.kind;
     pull->object->pins++;
     fetch(pulls, pull, turn);
 }

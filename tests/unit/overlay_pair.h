@@ -99,6 +99,7 @@ static void room_post(struct room *room, int from, const struct kith_effect *eff
     kith_link link = effect->send.link;
     if (member->far[link] < 0) return;
     size_t len = effect->send.head.len + effect->send.body.len;
+    kith_overlay_count_sent(&member->overlay, effect->send.head, len, &member->stats);
     struct room_letter *letter = &room->queue[room->tail++ % ROOM_QUEUE];
     *letter = (struct room_letter){
         .from = from, .to = member->far[link], .link = member->far_link[link], .len = len};

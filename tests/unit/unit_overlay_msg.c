@@ -150,6 +150,30 @@ static void control_has_a_limit(void)
     check_int(decode_of(&pack), KITH_ERR_RANGE);
 }
 
+static void purposes_are_told_without_decoding(void)
+{
+    for (int type = KITH_MSG_HELLO; type < KITH_MSG_TYPES; type++) {
+        bool is_gossip = type <= KITH_MSG_WANT_PEERS;
+        bool has_kind = type == KITH_MSG_HEAD_WANT || type == KITH_MSG_HEAD;
+        bool has_object = type >= KITH_MSG_WANT && type <= KITH_MSG_NOPE;
+        struct kith_msg msg = sample((enum kith_msg_type)type);
+        struct kith_bytes bytes = encoded((enum kith_msg_type)type);
+        struct kith_id object = {{0}};
+        uint8_t kind;
+        enum kith_purpose purpose = kith_msg_purpose(bytes, &kind, &object);
+        check_int(purpose, is_gossip                ? KITH_PURPOSE_GOSSIP
+                           : has_kind || has_object ? KITH_PURPOSE_PULL
+                                                    : KITH_PURPOSE_OTHER);
+        check_int(kind, has_kind ? KITH_MANIFEST_LABELS : 0);
+        if (has_object) check(kith_id_eq(&object, &msg.piece.object));
+        for (size_t len = 0; len < 36 && len < bytes.len; len++) {
+            purpose = kith_msg_purpose((struct kith_bytes){bytes.at, len}, &kind, &object);
+            check(!has_object || purpose == KITH_PURPOSE_OTHER);
+            check(len > 1 || purpose == KITH_PURPOSE_OTHER);
+        }
+    }
+}
+
 int main(void)
 {
     run(every_message_survives);
@@ -157,5 +181,6 @@ int main(void)
     run(wrong_shapes_are_refused);
     run(digest_must_be_sorted_and_in_range);
     run(control_has_a_limit);
+    run(purposes_are_told_without_decoding);
     return test_end();
 }

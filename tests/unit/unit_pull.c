@@ -257,6 +257,39 @@ static void author_that_never_answers_is_left_out(void)
     room_free(room);
 }
 
+/* Both ends count the same bytes for the same purpose, and nothing is of two. */
+static void bytes_are_counted_by_purpose(void)
+{
+    for (int kind = KITH_MANIFEST_WEIGHTS; kind <= KITH_MANIFEST_LABELS; kind++) {
+        struct room *room = room_with_author(2, LEN);
+        struct kith_turn turn = room_turn(room, 0);
+        struct kith_bytes bytes = {content, kind == KITH_MANIFEST_LABELS ? 10 : LEN};
+        kith_overlay_publish(&room->at[0].overlay, (enum kith_manifest_kind)kind, 2, 0, bytes,
+                             &turn);
+        struct kith_stats before = room->at[0].stats;
+        const struct kith_stats *author = &room->at[0].stats, *puller = &room->at[1].stats;
+        check(before.gossip_bytes_out > 0 && before.gossip_bytes_out == before.bytes_out);
+        struct kith_pull_terms terms = terms_for(LEN);
+        terms.kind = (enum kith_manifest_kind)kind;
+        check(pull_from(room, 1, 0, &terms));
+        room_deliver(room);
+        check_int(ended_at(room, 1)->err, 0);
+        bool is_weights = kind == KITH_MANIFEST_WEIGHTS;
+        check_int(author->weights_bytes_out - before.weights_bytes_out,
+                  is_weights ? author->bytes_out - before.bytes_out : 0);
+        check_int(author->labels_bytes_out, is_weights ? 0 : author->bytes_out - before.bytes_out);
+        check(author->bytes_out - before.bytes_out > bytes.len);
+        check_int(puller->weights_bytes_in, author->weights_bytes_out);
+        check_int(puller->labels_bytes_in, author->labels_bytes_out);
+        check_int(puller->weights_bytes_out, author->weights_bytes_in);
+        check_int(puller->labels_bytes_out, author->labels_bytes_in);
+        check_int(puller->gossip_bytes_in, author->gossip_bytes_out);
+        check_int(puller->bytes_in,
+                  puller->gossip_bytes_in + puller->weights_bytes_in + puller->labels_bytes_in);
+        room_free(room);
+    }
+}
+
 int main(void)
 {
     run(pull_brings_the_bytes);
@@ -269,5 +302,6 @@ int main(void)
     run(silent_source_is_replaced_and_whole_chunks_are_kept);
     run(unasked_block_is_dropped_and_counted);
     run(author_that_never_answers_is_left_out);
+    run(bytes_are_counted_by_purpose);
     return test_end();
 }
