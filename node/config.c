@@ -20,12 +20,18 @@ void kith_config_default(struct kith_config *ret)
     ret->learner.kd_temperature = 2.0f;
     ret->share = KITH_SHARE_WEIGHTS | KITH_SHARE_LABELS;
     ret->peers = true;
+    ret->learns = true;
     ret->dht = true;
     ret->pull_count = 2;
     ret->teacher_count = 2;
     ret->peers_max = 1024;
     ret->links_max = 64;
     ret->links_wanted = 12;
+}
+
+bool kith_config_has_learner(const struct kith_config *config)
+{
+    return config->learns && !config->observer;
 }
 
 static bool learner_is_complete(const struct kith_learner_config *learner)
@@ -36,7 +42,7 @@ static bool learner_is_complete(const struct kith_learner_config *learner)
 int kith_config_check(const struct kith_config *config, const char **ret_field)
 {
     const struct kith_learner_config *learner = &config->learner;
-    bool learns = !config->observer;
+    bool learns = kith_config_has_learner(config);
     int err = kith_rules_check(&config->rules, ret_field);
     if (err) return err;
     struct {

@@ -20,6 +20,7 @@ struct kith_config {
     bool peers;             /* false: neither dial, listen to, nor use others (--no-peers) */
     bool dht;               /* announce and look others up in the DHT too */
     bool observer;          /* looks on: no learner (dht-cli) */
+    bool learns;            /* false: a peer like others, without a model, that shares nothing */
     uint32_t pull_count;    /* s, 1 to KITH_PULL_MAX */
     uint32_t teacher_count; /* k, 1 to KITH_TEACHERS_MAX */
     uint64_t rounds_max;    /* stop training after so many; 0: never */
@@ -32,6 +33,8 @@ struct kith_config {
 };
 
 void kith_config_default(struct kith_config *ret);
+/* The node has a model: it learns, and is no observer. */
+bool kith_config_has_learner(const struct kith_config *config);
 /* 0, or RANGE or INVALID with the field's name in *ret_field (static). */
 int kith_config_check(const struct kith_config *config, const char **ret_field);
 

@@ -24,7 +24,7 @@ enum kith_phase {
 
 struct kith_rounds {
     enum kith_phase phase;
-    struct kith_learner *learner; /* NULL for an observer */
+    struct kith_learner *learner; /* NULL if the node has none */
     struct kith_job job;
     struct kith_pull *source[KITH_PULLS_MAX]; /* what the job borrows, in its order */
     uint32_t source_count;

@@ -61,7 +61,7 @@ static struct kith_overlay_config overlay_config(const struct kith_node *node)
         .links_max = config->links_max,
         .links_wanted = config->links_wanted,
     };
-    if (config->observer || !config->peers) return ret;
+    if (!kith_config_has_learner(config) || !config->peers) return ret;
     if (config->share & KITH_SHARE_WEIGHTS) {
         /* Slots hold the widest wire: a peer chooses its own. */
         ret.big_objects = OWN_SNAPSHOTS + 2 * config->pull_count;
@@ -79,8 +79,9 @@ static void describe_self(struct kith_node *node)
     struct kith_peer_record *own = &node->overlay.own;
     own->version_min = KITH_PROTOCOL_VERSION;
     own->version_max = KITH_PROTOCOL_VERSION;
-    own->share = (uint8_t)(node->config.observer ? 0 : node->config.share);
     own->state = KITH_PEER_STARTING;
+    if (!kith_config_has_learner(&node->config)) return;
+    own->share = (uint8_t)node->config.share;
     memcpy(own->class_id, node->config.learner.arch.class_id, KITH_CLASS_LEN);
     snprintf(own->model, sizeof own->model, "%s", node->config.learner.arch.text);
 }
@@ -289,7 +290,7 @@ static void advance_directory(struct kith_node *node, const struct kith_turn *tu
 
 static void count_models(struct kith_node *node, const struct kith_turn *turn)
 {
-    uint64_t models = !node->config.observer;
+    uint64_t models = kith_config_has_learner(&node->config);
     for (uint32_t i = 0; i < node->overlay.peers.count; i++) {
         const struct kith_peer *peer = kith_peers_nth(&node->overlay.peers, i);
         models += kith_peer_is_live(peer, turn->wall_ms) && peer->record.share != 0;

@@ -9,7 +9,7 @@
 int kith_rounds_init(struct kith_rounds *rounds, const struct kith_config *config)
 {
     memset(rounds, 0, sizeof *rounds);
-    if (config->observer) return 0;
+    if (!kith_config_has_learner(config)) return 0;
     rounds->learner = kith_learner_new(&config->learner);
     return rounds->learner ? 0 : KITH_ERR_NOMEM;
 }

@@ -61,21 +61,25 @@ void kith_sim_report_table(const struct kith_sim_run_config *config,
                 "best %.2f %%\n",
                 result->accuracy.mean, result->accuracy.worst, result->accuracy.tenth,
                 result->accuracy.best);
-    fprintf(out, "rounds a node       mean %.1f   least %llu   most %llu\n", result->rounds_mean,
-            (unsigned long long)result->rounds_least, (unsigned long long)result->rounds_most);
+    if (config->node.learns)
+        fprintf(out, "rounds a node       mean %.1f   least %llu   most %llu\n",
+                result->rounds_mean, (unsigned long long)result->rounds_least,
+                (unsigned long long)result->rounds_most);
     fprintf(out, "peers listed (nP)   mean %.1f   least %llu\n", result->peers_mean,
             (unsigned long long)result->peers_least);
     fprintf(out, "bytes a node        sent %s   received %s   models and labels sent %s\n",
             human(result->sent_per_node, a), human(result->received_per_node, b),
             human(result->bulk_sent_per_node, c));
     fprintf(out, "messages            %llu\n", (unsigned long long)result->messages);
-    fprintf(out, "learned from peers  %llu models mixed in, %llu sets of soft labels\n",
-            (unsigned long long)result->mixed, (unsigned long long)result->taught);
+    if (config->node.learns)
+        fprintf(out, "learned from peers  %llu models mixed in, %llu sets of soft labels\n",
+                (unsigned long long)result->mixed, (unsigned long long)result->taught);
     fprintf(out, "dropped             %llu messages and records\n",
             (unsigned long long)result->dropped);
     fprintf(out, "time                %.3f virtual s   %.2f wall s   %.2f CPU s   %llu steps\n",
             result->virtual_s, result->wall_s, result->cpu_s, (unsigned long long)result->steps);
     fprintf(out, "trace hash          %s\n", hex_of(&result->trace, hex));
+    if (!config->node.learns) return;
     fprintf(out, "weight digest       %s%s\n", hex_of(&result->digest, hex),
             config->node.learner.kernels == KITH_KERNELS_EXACT
                 ? ""

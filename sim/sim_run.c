@@ -49,7 +49,8 @@ static bool within(double value, double least, double most)
 int kith_sim_run_config_check(const struct kith_sim_run_config *config, const char **ret_field,
                               const char **ret_allowed)
 {
-    bool ends = config->rounds > 0 || config->virtual_s > 0;
+    bool learns = config->node.learns;
+    bool ends = config->virtual_s > 0 || (learns && config->rounds > 0);
     struct {
         const char *field;
         const char *allowed;
@@ -59,7 +60,8 @@ int kith_sim_run_config_check(const struct kith_sim_run_config *config, const ch
         {"model", "1 to 16 of them",
          config->model_count >= 1 && config->model_count <= KITH_SIM_MODELS_MAX},
         {"classes", "at most 16 sets", config->class_set_count <= KITH_SIM_CLASS_SETS_MAX},
-        {"rounds", "a number above 0, unless --seconds is given", ends},
+        {"rounds", "a number above 0, unless --seconds is given", ends || !learns},
+        {"no-training", "given with --seconds: no round would ever end", ends || learns},
         {"seconds", "0 to 100000000", within(config->virtual_s, 0, VIRTUAL_S_MAX)},
         {"latency", "0 to 10000 ms", within(config->latency_ms, 0, 10000)},
         {"bandwidth", "0 to 1000000 Mbit/s", within(config->bandwidth_mbps, 0, 1e6)},
@@ -315,7 +317,10 @@ static int count_accuracy(const struct run *run, struct kith_sim_result *result)
     uint32_t *correct = calloc(nodes, sizeof *correct);
     double *values = calloc(nodes, sizeof *values);
     int err = correct && values ? 0 : KITH_ERR_NOMEM;
-    if (!err) err = kith_swarm_test(run->swarm, run->config->threads, correct);
+    for (uint32_t i = 0; !err && i < nodes; i++)
+        correct[i] = UINT32_MAX;
+    if (!err && run->config->node.learns)
+        err = kith_swarm_test(run->swarm, run->config->threads, correct);
     for (uint32_t i = 0; !err && i < nodes; i++)
         if (correct[i] != UINT32_MAX)
             values[result->learners++] = 100.0 * correct[i] / run->swarm->test.count;
@@ -359,8 +364,11 @@ static bool fits(const struct run *run)
 {
     const struct kith_sim_run_config *config = run->config;
     double bytes = 0;
-    for (uint32_t i = 0; i < config->nodes; i++)
-        bytes += NODE_BYTES + (double)PARAM_BYTES * (double)kith_swarm_arch(run->swarm, i)->params;
+    for (uint32_t i = 0; i < config->nodes; i++) {
+        bytes += NODE_BYTES;
+        if (!config->node.learns) continue;
+        bytes += (double)PARAM_BYTES * (double)kith_swarm_arch(run->swarm, i)->params;
+    }
     double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (bytes <= there) return true;
     fprintf(run->err,

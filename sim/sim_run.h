@@ -28,7 +28,8 @@ struct kith_sim_run_config {
      * each node by the simulator: keypair, scheme, learner.task, .arch, .shard, .init_seed, .seed.
      * With the synthetic task, rules.inputs, .classes and .public_count are replaced. */
     struct kith_config node;
-    /* Borrowed; both NULL: a small synthetic task that needs no file. */
+    /* Borrowed; both NULL: a small synthetic task that needs no file. Not looked at if the nodes do
+     * not learn (node.learns). */
     const struct kith_dataset *train;
     const struct kith_dataset *test;
     struct kith_partition partition;

@@ -64,6 +64,7 @@ static int make_task(struct kith_swarm *swarm)
 {
     const struct kith_sim_run_config *config = swarm->config;
     swarm->rules = config->node.rules;
+    if (!config->node.learns) return 0;
     if (config->train) {
         swarm->task.train = *config->train;
         swarm->test = *config->test;
@@ -109,6 +110,7 @@ static int deal_shards(struct kith_swarm *swarm, const uint32_t *owners, char *r
 
 static int split(struct kith_swarm *swarm, char *ret_error)
 {
+    if (!swarm->config->node.learns) return 0;
     const struct kith_dataset *train = &swarm->task.train;
     uint32_t sets = set_count(swarm);
     struct kith_split_config config = {
@@ -156,28 +158,34 @@ const struct kith_arch *kith_swarm_arch(const struct kith_swarm *swarm, uint32_t
 
 uint32_t kith_swarm_samples(const struct kith_swarm *swarm, uint32_t node)
 {
+    if (!swarm->first_row) return 0;
     return swarm->first_row[node + 1] - swarm->first_row[node];
+}
+
+static void give_learner(const struct kith_swarm *swarm, uint32_t node, struct kith_config *own)
+{
+    struct kith_rng rng;
+    uint8_t seed[KITH_SEED_LEN];
+    own->learner.task = &swarm->task;
+    own->learner.arch = *kith_swarm_arch(swarm, node);
+    own->learner.shard = swarm->rows + swarm->first_row[node];
+    own->learner.shard_count = kith_swarm_samples(swarm, node);
+    own->learner.init_seed = swarm->rules.seed;
+    world_seed(swarm->config, seed);
+    kith_rng_split(&rng, seed, "learner", node);
+    kith_rng_fill(&rng, own->learner.seed, KITH_SEED_LEN);
 }
 
 static void configure(void *context, uint32_t node, struct kith_config *config)
 {
     const struct kith_swarm *swarm = context;
     struct kith_config own = swarm->config->node;
-    struct kith_rng rng;
-    uint8_t seed[KITH_SEED_LEN];
     own.keypair = config->keypair;
     own.scheme = config->scheme;
     own.rules = swarm->rules;
     own.stay = true;
     own.rounds_max = swarm->config->rounds;
-    own.learner.task = &swarm->task;
-    own.learner.arch = *kith_swarm_arch(swarm, node);
-    own.learner.shard = swarm->rows + swarm->first_row[node];
-    own.learner.shard_count = kith_swarm_samples(swarm, node);
-    own.learner.init_seed = swarm->rules.seed;
-    world_seed(swarm->config, seed);
-    kith_rng_split(&rng, seed, "learner", node);
-    kith_rng_fill(&rng, own.learner.seed, KITH_SEED_LEN);
+    if (own.learns) give_learner(swarm, node, &own);
     *config = own;
 }
 

@@ -37,7 +37,7 @@ void kith_swarm_free(struct kith_swarm *swarm);
 /* The world's config as a run's config has it: seed, network, DHT, threads, signatures. */
 void kith_swarm_world_config(const struct kith_sim_run_config *config,
                              struct kith_world_config *ret);
-/* The model of a node, and how many samples it has. */
+/* The model of a node, and how many samples it has; without training none, and 0. */
 const struct kith_arch *kith_swarm_arch(const struct kith_swarm *swarm, uint32_t node);
 uint32_t kith_swarm_samples(const struct kith_swarm *swarm, uint32_t node);
 /* How many of the full test set each node's own model gets right, [nodes]; UINT32_MAX for a node

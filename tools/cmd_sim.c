@@ -42,6 +42,7 @@ static void read_world(struct setup *setup)
     run->progress = isatty(STDERR_FILENO) && !kith_args_has(args, "quiet");
     run->json_path = kith_args_text(args, "json");
     run->trace_path = kith_args_text(args, "trace");
+    run->node.learns = !kith_args_has(args, "no-training");
     run->node.round_min_us = (uint64_t)(kith_args_real(args, "round-time") * 1e6);
 }
 
@@ -95,7 +96,7 @@ static int read_all(struct setup *setup)
                  field, allowed);
         return KITH_EXIT_USAGE;
     }
-    if (kith_args_has(args, "synthetic")) return 0;
+    if (kith_args_has(args, "synthetic") || !run->node.learns) return 0;
     status = kith_learning_data(args, &run->node.rules, &setup->train, &setup->test, setup->error);
     run->train = &setup->train;
     run->test = &setup->test;

@@ -219,6 +219,7 @@ static const struct kith_option sim_options[] = {
     REAL("kill-at", "S", "0", 0, 1e8, "virtual time at which they are killed"),
     REAL("restart-after", "S", "0", 0, 1e8, "virtual time until they start again; 0: never"),
     FLAG("kill-first", "the node that the others start from is among them"),
+    FLAG("no-training", "nodes without models and data: membership alone; needs --seconds"),
     INT("threads", "N", "1", 1, 64, "that train at once; changes no result"),
     FLAG("real-signatures", "Ed25519 instead of a cheap keyed hash"),
     FLAG("quiet", "no bar while it runs"),

@@ -112,6 +112,27 @@ static void do_at(uint64_t at_us, enum kith_fault_kind kind, uint32_t node, uint
     kith_world_at(swarm->world, at_us, &fault);
 }
 
+/* Members like others, without a model: they meet, no job is lent, nobody counts a model. */
+static void nodes_that_do_not_learn_keep_company(void)
+{
+    struct kith_sim_run_config config = small(8, 9, 1);
+    config.node.learns = false;
+    open_swarm(&config);
+    check(kith_world_run(swarm->world, 8 * SECOND));
+    check_int(kith_world_counters(swarm->world)->jobs, 0);
+    for (uint32_t i = 0; i < config.nodes; i++) {
+        const struct kith_node *node = kith_world_node(swarm->world, i);
+        check_int(kith_node_stats(node)->peers, 7);
+        check_int(kith_node_stats(node)->models, 0);
+        check(!kith_node_learner(node));
+        do_at(0, KITH_FAULT_STOP, i, 0, 0);
+    }
+    check(kith_world_run(swarm->world, 10 * SECOND));
+    for (uint32_t i = 0; i < config.nodes; i++)
+        check_int(kith_world_state(swarm->world, i), KITH_WORLD_STOPPED);
+    kith_swarm_free(swarm);
+}
+
 /* np never counts oneself: 0, 1, 2 and 19 others. */
 static void every_node_lists_all_others(void)
 {
@@ -288,6 +309,7 @@ int main(void)
     run(the_same_seed_gives_the_same_trace);
     run(threads_change_nothing);
     run(real_signatures_work_too);
+    run(nodes_that_do_not_learn_keep_company);
     run(every_node_lists_all_others);
     run(a_restarted_node_goes_on_from_its_checkpoint);
     run(a_partition_splits_the_lists_and_heals);
