@@ -56,6 +56,14 @@ uint32_t kith_node_status(const struct kith_node *node, const struct kith_id *pe
                           char ret_version[static 32], uint64_t *ret, uint32_t max);
 /* The far ends of the links that are ready, at most `max`; returns how many there are. */
 uint32_t kith_node_links(const struct kith_node *node, struct kith_id *ret, uint32_t max);
+/* What the node's job under way, or just come back, learns from; in the order of pulls. */
+struct kith_node_source {
+    struct kith_manifest manifest; /* author, kind, round, length */
+    int err;                       /* of the job that has run: 0, or why it was left out */
+};
+/* At most `max`; returns how many were written. */
+uint32_t kith_node_sources(const struct kith_node *node, struct kith_node_source *ret,
+                           uint32_t max);
 /* Why the node refused to start (a stored checkpoint it cannot use), else 0. */
 int kith_node_error(const struct kith_node *node);
 /* The learner, while no job is lent out, else NULL. For digests and final tests. */

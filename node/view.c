@@ -20,6 +20,21 @@ uint32_t kith_node_peers(const struct kith_node *node, struct kith_id *ret, uint
     return live;
 }
 
+uint32_t kith_node_sources(const struct kith_node *node, struct kith_node_source *ret, uint32_t max)
+{
+    const struct kith_rounds *rounds = &node->rounds;
+    uint32_t weights = 0, labels = 0;
+    uint32_t count = rounds->source_count < max ? rounds->source_count : max;
+    for (uint32_t i = 0; i < count; i++) {
+        ret[i] = (struct kith_node_source){.manifest = rounds->source[i]->manifest};
+        if (ret[i].manifest.kind == KITH_MANIFEST_WEIGHTS)
+            ret[i].err = rounds->job.pulled[weights++].err;
+        else
+            ret[i].err = rounds->job.teachers[labels++].err;
+    }
+    return count;
+}
+
 int kith_node_error(const struct kith_node *node)
 {
     return node->error;

@@ -222,6 +222,8 @@ static void fire_computed(struct kith_world *world, uint64_t argument)
         .kind = KITH_EVENT_COMPUTED,
         .computed = {.job = kith_sim_work_take(world->work, node)},
     };
+    if (world->config.on_job)
+        world->config.on_job(world->config.hook_context, node, event.computed.job);
     kith_world_feed(world, node, &event);
 }
 
@@ -264,11 +266,20 @@ static uint32_t bootstrap_of(struct kith_world *world, uint32_t node, struct kit
     return count;
 }
 
+void kith_world_free_node(struct kith_world *world, uint32_t node)
+{
+    struct kith_world_host *host = &world->hosts[node];
+    if (host->node && world->config.on_gone)
+        world->config.on_gone(world->config.hook_context, node);
+    kith_node_free(host->node);
+    host->node = NULL;
+}
+
 void kith_world_start(struct kith_world *world, uint32_t node)
 {
     struct kith_world_host *host = &world->hosts[node];
     if (host->state == KITH_WORLD_UP) return;
-    kith_node_free(host->node);
+    kith_world_free_node(world, node);
     struct kith_config config;
     host->life++;
     host->node = make_node(world, node, &config);

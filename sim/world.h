@@ -44,7 +44,7 @@ struct kith_world_config {
     /* Complete what is not set yet in a node's config: keypair and scheme are. The result must pass
      * kith_config_check. What it borrows must outlive the world. */
     void (*configure)(void *context, uint32_t node, struct kith_config *config);
-    void *hook_context; /* of the three below, which may be NULL */
+    void *hook_context; /* of those below, which may be NULL */
     /* The nodes that this one starts from, into `ret`; returns how many. NULL: node 0. */
     uint32_t (*bootstrap)(void *context, uint32_t node,
                           uint32_t ret[static KITH_WORLD_BOOTSTRAP_MAX]);
@@ -52,6 +52,12 @@ struct kith_world_config {
     void (*on_step)(void *context, uint32_t node, const struct kith_event *event,
                     const struct kith_effects *effects);
     void (*on_fault)(void *context, const struct kith_fault *fault); /* after it */
+    /* Before a node gets its job back, which has run: its learner may be looked at, and
+     * kith_node_sources says what it learned from. */
+    void (*on_job)(void *context, uint32_t node, const struct kith_job *job);
+    /* Before a node goes, whose counters were not seen otherwise: killed, or stopped and about to
+     * be started again. */
+    void (*on_gone)(void *context, uint32_t node);
 };
 
 /* A healthy network of small latency, good disks, one thread. */

@@ -193,8 +193,7 @@ static void kill_node(struct kith_world *world, const struct kith_fault *fault)
     struct kith_world_host *host = &world->hosts[node];
     if (host->state != KITH_WORLD_UP) return;
     kith_sim_work_abandon(world->work, node);
-    kith_node_free(host->node);
-    host->node = NULL;
+    kith_world_free_node(world, node);
     host->state = KITH_WORLD_DOWN;
     host->down_since_us = world->now_us;
     host->armed_count = 0;

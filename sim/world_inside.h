@@ -90,6 +90,8 @@ void kith_world_feed(struct kith_world *world, uint32_t node, struct kith_event 
 void kith_world_apply(struct kith_world *world, uint32_t node, const struct kith_effect *effect);
 /* A DHT operation ends. */
 void kith_world_fire_dht(struct kith_world *world, uint32_t index);
+/* The memory of a node that is killed or starts anew; on_gone hears of it first. */
+void kith_world_free_node(struct kith_world *world, uint32_t node);
 void kith_world_start(struct kith_world *world, uint32_t node);
 void kith_world_apply_fault(struct kith_world *world, const struct kith_fault *fault);
 

@@ -88,12 +88,50 @@ static void real_signatures_work_too(void)
 
 static struct kith_swarm *swarm;
 
+/* What the hooks saw. */
+struct seen {
+    uint64_t jobs;
+    uint64_t weights;
+    uint64_t labels;
+    uint64_t gone_rounds;
+    uint32_t gone;
+};
+
+static struct seen seen;
+
+static void see_job(void *context, uint32_t node, const struct kith_job *job)
+{
+    (void)context;
+    struct kith_node_source source[32];
+    const struct kith_node *one = kith_world_node(swarm->world, node);
+    uint32_t count = kith_node_sources(one, source, 32);
+    check_int(count, job->pulled_count + job->teacher_count);
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_weights = source[i].manifest.kind == KITH_MANIFEST_WEIGHTS;
+        check_int(source[i].err, 0);
+        check(kith_world_find(swarm->world, &source[i].manifest.author) != UINT32_MAX);
+        seen.weights += is_weights;
+        seen.labels += !is_weights;
+    }
+    seen.jobs++;
+}
+
+static void see_gone(void *context, uint32_t node)
+{
+    (void)context;
+    seen.gone++;
+    seen.gone_rounds += kith_node_stats(kith_world_node(swarm->world, node))->round;
+}
+
 static void open_swarm(const struct kith_sim_run_config *config)
 {
     struct kith_world_config world;
     char error[KITH_SIM_SWARM_TEXT_MAX];
+    memset(&seen, 0, sizeof seen);
     kith_swarm_world_config(config, &world);
     world.blank_disks = false;
+    world.on_job = see_job;
+    world.on_gone = see_gone;
     if (kith_swarm_new(config, &world, &swarm, error)) abort();
     for (uint32_t i = 0; i < config->nodes; i++) {
         struct kith_fault start = {.kind = KITH_FAULT_START, .node = i};
@@ -145,6 +183,33 @@ static void every_node_lists_all_others(void)
             check_int(peers_of(i), sizes[s] - 1);
         kith_swarm_free(swarm);
     }
+}
+
+static void hooks_see_jobs_their_sources_and_who_is_gone(void)
+{
+    struct kith_sim_run_config config = small(6, 3, 2);
+    open_swarm(&config);
+    do_at(20 * SECOND, KITH_FAULT_KILL, 2, 0, 0);
+    do_at(20 * SECOND, KITH_FAULT_STOP, 3, 0, 0);
+    do_at(30 * SECOND, KITH_FAULT_START, 3, 0, 0);
+    check(kith_world_run(swarm->world, 19 * SECOND));
+    uint64_t rounds = 0, mixed = 0, taught = 0;
+    for (uint32_t i = 0; i < 6; i++) {
+        const struct kith_stats *stats = kith_node_stats(kith_world_node(swarm->world, i));
+        rounds += stats->round;
+        mixed += stats->mixed;
+        taught += stats->taught;
+    }
+    check_int(seen.jobs, rounds);
+    check_int(seen.weights, mixed);
+    check_int(seen.labels, taught);
+    check(mixed > 0 && taught > 0 && seen.gone == 0);
+    check(kith_world_run(swarm->world, 29 * SECOND));
+    check_int(seen.gone, 1);
+    check(kith_world_run(swarm->world, 31 * SECOND));
+    check_int(seen.gone, 2);
+    check_int(seen.gone_rounds, 8);
+    kith_swarm_free(swarm);
 }
 
 static void a_restarted_node_goes_on_from_its_checkpoint(void)
@@ -311,6 +376,7 @@ int main(void)
     run(real_signatures_work_too);
     run(nodes_that_do_not_learn_keep_company);
     run(every_node_lists_all_others);
+    run(hooks_see_jobs_their_sources_and_who_is_gone);
     run(a_restarted_node_goes_on_from_its_checkpoint);
     run(a_partition_splits_the_lists_and_heals);
     run(a_full_disk_is_reported_and_stops_nothing);
