@@ -39,6 +39,11 @@ static const struct field fields[] = {
     {"families", FIELD_LIST, AT(family), 0, 0, 0, "a list of model families: mlp"},
     {"params-max", FIELD_U64, AT(params_max), 0, 1, UINT64_C(1) << 28, NULL},
     {"object-max", FIELD_U64, AT(object_max), 0, 1024, UINT64_C(1) << 30, NULL},
+    {"budget-rounds", FIELD_U64, AT(budget.rounds), 0, 0, UINT64_C(1) << 32, NULL},
+    {"budget-begin", FIELD_U64, AT(budget.begin_ms), 0, 0, KITH_RULES_TIME_MAX_MS, NULL},
+    {"budget-end", FIELD_U64, AT(budget.end_ms), 0, 0, KITH_RULES_TIME_MAX_MS,
+     "later than budget-begin, both in milliseconds of Unix time, or 0: none"},
+    {"cooldown", FIELD_U32, AT(budget.cooldown), 0, 0, KITH_COOLDOWN_MAX, NULL},
     {"data", FIELD_TEXT, AT(data_digest), ROOM(data_digest), 0, 0,
      "64 hexadecimal digits, or empty: any data"},
 };
@@ -223,7 +228,8 @@ static int read_field(struct conf *conf)
     if (index == FIELDS)
         return refuse(conf, line,
                       "%s: no such field; there are name, protocol, inputs, classes, seed, public, "
-                      "families, params-max, object-max, data",
+                      "families, params-max, object-max, budget-rounds, budget-begin, budget-end, "
+                      "cooldown, data",
                       quoted);
     if (conf->line[index]) return refuse(conf, line, "%s: given twice", fields[index].name);
     conf->line[index] = line;

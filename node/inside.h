@@ -30,7 +30,9 @@ struct kith_rounds {
     uint32_t source_count;
     uint64_t round;
     uint64_t begun_us;
-    uint64_t next_us; /* when the next round may begin */
+    uint64_t length_us;    /* of a round, the mean of the last few; 0: unknown */
+    struct kith_pace pace; /* of the present round */
+    uint64_t next_us;      /* when the next round may begin */
 };
 
 struct kith_node {

@@ -101,22 +101,45 @@ static void pull_labels(struct kith_node *node, const struct kith_turn *turn)
         kith_pulls_start(&node->overlay.pulls, drawn[i], &terms, turn);
 }
 
+/* How long this node's rounds take: the mean of the last few. */
+static void note_length(struct kith_rounds *rounds, const struct kith_turn *turn)
+{
+    uint64_t length_us = turn->now_us - rounds->begun_us;
+    if (rounds->begun_us > 0)
+        rounds->length_us = rounds->length_us ? (3 * rounds->length_us + length_us) / 4 : length_us;
+    rounds->begun_us = turn->now_us;
+}
+
+/* The budget is spent: what it gave is saved and served. */
+static void end_learning(struct kith_node *node, const struct kith_turn *turn)
+{
+    node->rounds.phase = KITH_PHASE_DONE;
+    kith_node_say(node, turn, KITH_LEVEL_INFO, "the swarm's budget is spent after round %llu",
+                  (unsigned long long)node->rounds.round);
+    kith_overlay_describe(&node->overlay, KITH_PEER_DONE, (uint32_t)node->rounds.round, turn);
+    if (!node->config.stay) kith_node_stop(node, turn);
+}
+
 static void begin_round(struct kith_node *node, const struct kith_turn *turn)
 {
-    node->rounds.begun_us = turn->now_us;
-    node->rounds.phase = KITH_PHASE_PULLING;
+    struct kith_rounds *rounds = &node->rounds;
+    note_length(rounds, turn);
+    rounds->pace = kith_pace_of(&node->config.rules.budget, rounds->round, turn->wall_ms,
+                                rounds->length_us / 1000);
+    if (rounds->pace.phase == KITH_PACE_OVER) {
+        end_learning(node, turn);
+        return;
+    }
+    rounds->phase = KITH_PHASE_PULLING;
     if (!node->config.peers) return;
+    bool trains = rounds->pace.phase == KITH_PACE_TRAIN;
     if (node->config.share & KITH_SHARE_WEIGHTS) pull_weights(node, turn);
-    if (node->config.share & KITH_SHARE_LABELS) pull_labels(node, turn);
+    if (trains && (node->config.share & KITH_SHARE_LABELS)) pull_labels(node, turn);
 }
 
 static void clear_job(struct kith_node *node)
 {
-    struct kith_job *job = &node->rounds.job;
-    memset(job, 0, sizeof *job);
-    job->learner = node->rounds.learner;
-    job->round = node->rounds.round;
-    atomic_store(&job->cancel, false);
+    kith_job_prepare(&node->rounds.job, node->rounds.learner, node->rounds.round);
 }
 
 static void add_pulled(struct kith_rounds *rounds, struct kith_pull *pull)
@@ -167,11 +190,23 @@ static void lend(struct kith_node *node, const struct kith_turn *turn)
     kith_assert(sent); /* the outbox is sized for it */
 }
 
+/* Models that are only mixed are what a budget ends with: nothing coarser than eight bits. */
+static void set_pace(struct kith_node *node)
+{
+    struct kith_job *job = &node->rounds.job;
+    job->rate = node->rounds.pace.rate;
+    job->mix_only = node->rounds.pace.phase == KITH_PACE_MIX;
+    if (job->mix_only && job->wire == KITH_WIRE_INT4) job->wire = KITH_WIRE_INT8;
+}
+
 static void compute(struct kith_node *node, const struct kith_turn *turn)
 {
+    struct kith_job *job = &node->rounds.job;
     clear_job(node);
     collect(node);
-    node->rounds.job.want_labels = node->config.peers && (node->config.share & KITH_SHARE_LABELS);
+    set_pace(node);
+    job->want_labels =
+        !job->mix_only && node->config.peers && (node->config.share & KITH_SHARE_LABELS);
     node->rounds.phase = KITH_PHASE_COMPUTING;
     lend(node, turn);
 }
@@ -257,11 +292,10 @@ static void free_sources(struct kith_rounds *rounds)
 static void publish(struct kith_node *node, const struct kith_turn *turn)
 {
     const struct kith_job *job = &node->rounds.job;
-    uint8_t wire = (uint8_t)node->config.learner.wire;
     if (!node->config.peers) return;
     if ((node->config.share & KITH_SHARE_WEIGHTS) && job->frame.len > 0)
-        kith_overlay_publish(&node->overlay, KITH_MANIFEST_WEIGHTS, job->round, wire, job->frame,
-                             turn);
+        kith_overlay_publish(&node->overlay, KITH_MANIFEST_WEIGHTS, job->round, (uint8_t)job->wire,
+                             job->frame, turn);
     if ((node->config.share & KITH_SHARE_LABELS) && job->labels.len > 0)
         kith_overlay_publish(&node->overlay, KITH_MANIFEST_LABELS, job->round, 0, job->labels,
                              turn);
@@ -271,7 +305,9 @@ static bool is_last(const struct kith_node *node)
 {
     const struct kith_config *config = &node->config;
     const struct kith_job *job = &node->rounds.job;
+    const struct kith_budget *budget = &config->rules.budget;
     if (config->rounds_max && job->round + 1 >= config->rounds_max) return true;
+    if (budget->rounds && job->round + 1 >= budget->rounds) return true;
     return config->epochs_max && job->tested && job->test_epoch + 1 >= config->epochs_max;
 }
 

@@ -22,6 +22,7 @@ void kith_rules_default(struct kith_rules *ret)
     strcpy(ret->family[0], "mlp");
     ret->params_max = UINT64_C(1) << 24;
     ret->object_max = UINT64_C(1) << 27;
+    ret->budget.cooldown = 6;
 }
 
 static bool name_is_good(const char *name)
@@ -37,6 +38,12 @@ static bool families_are_good(const struct kith_rules *rules)
     for (uint32_t i = 0; i < rules->family_count; i++)
         if (strcmp(rules->family[i], "mlp") != 0) return false;
     return true;
+}
+
+static bool times_are_good(const struct kith_budget *budget)
+{
+    if (budget->end_ms == 0) return budget->begin_ms == 0;
+    return budget->begin_ms < budget->end_ms && budget->end_ms <= KITH_RULES_TIME_MAX_MS;
 }
 
 static bool digest_is_good(const char *digest)
@@ -62,6 +69,9 @@ int kith_rules_check(const struct kith_rules *rules, const char **ret_field)
          KITH_ERR_RANGE},
         {"object-max", rules->object_max >= 1024 && rules->object_max <= UINT64_C(1) << 30,
          KITH_ERR_RANGE},
+        {"budget-rounds", rules->budget.rounds <= UINT64_C(1) << 32, KITH_ERR_RANGE},
+        {"budget-end", times_are_good(&rules->budget), KITH_ERR_RANGE},
+        {"cooldown", rules->budget.cooldown <= KITH_COOLDOWN_MAX, KITH_ERR_RANGE},
         {"data", digest_is_good(rules->data_digest), KITH_ERR_INVALID},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -94,6 +104,10 @@ struct kith_id kith_rules_id(const struct kith_rules *rules)
         write_text(&writer, rules->family[i]);
     kith_write_u64(&writer, rules->params_max);
     kith_write_u64(&writer, rules->object_max);
+    kith_write_u64(&writer, rules->budget.rounds);
+    kith_write_u64(&writer, rules->budget.begin_ms);
+    kith_write_u64(&writer, rules->budget.end_ms);
+    kith_write_u32(&writer, rules->budget.cooldown);
     write_text(&writer, rules->data_digest);
-    return kith_hash_of("kith/swarm/1", kith_written(&writer));
+    return kith_hash_of("kith/swarm/2", kith_written(&writer));
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/id.h"
+#include "training/pace.h"
 
 enum {
     KITH_PROTOCOL_VERSION = 1,
@@ -13,6 +14,9 @@ enum {
     KITH_FAMILIES_MAX = 8,
     KITH_FAMILY_TEXT_MAX = 16,
 };
+
+/* The year 2262. */
+#define KITH_RULES_TIME_MAX_MS UINT64_C(9223372036000)
 
 struct kith_rules {
     char name[KITH_RULES_NAME_MAX]; /* [a-z0-9-]+ */
@@ -24,8 +28,9 @@ struct kith_rules {
     uint32_t family_count;
     char family[KITH_FAMILIES_MAX][KITH_FAMILY_TEXT_MAX]; /* model families allowed: "mlp" */
     uint64_t params_max;                                  /* of a model, at most 2^28 */
-    uint64_t object_max;  /* bytes of a published object, at most 2^30 */
-    char data_digest[65]; /* hex BLAKE2b-256 of the training set, or "" for any */
+    uint64_t object_max;       /* bytes of a published object, at most 2^30 */
+    struct kith_budget budget; /* when learning ends */
+    char data_digest[65];      /* hex BLAKE2b-256 of the training set, or "" for any */
 };
 
 /* The built-in swarm "fashion-mnist". */

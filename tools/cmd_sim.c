@@ -27,6 +27,7 @@ static void read_world(struct setup *setup)
     run->nodes = (uint32_t)kith_args_int(args, "nodes");
     run->seed = kith_args_int(args, "seed");
     if (kith_args_has(args, "seconds")) run->rounds = 0;
+    if (run->node.rules.budget.rounds > 0) run->rounds = run->node.rules.budget.rounds;
     if (kith_args_has(args, "rounds")) run->rounds = kith_args_int(args, "rounds");
     run->virtual_s = kith_args_real(args, "seconds");
     run->latency_ms = kith_args_real(args, "latency");

@@ -54,6 +54,9 @@
         FLAG("synthetic", "learn a small synthetic task that needs no file"),                      \
         TEXT("partition", "SPLIT", "iid", kith_is_partition, KITH_PARTITION_ALLOWED,               \
              "how the training images are dealt out"),                                             \
+        INT("budget", "R", "0", 0, UINT64_C(1) << 32,                                              \
+            "the swarm's rounds in all, part of its rules: then the rate falls towards the end "   \
+            "and the last 6 rounds only mix; 0: as the rules say"),                                \
         WORD("share", "WHAT", "both", "weights labels both none", "what is exchanged with peers"), \
         WORD("wire", "FORM", "int8", "fp32 int8 int4", "how published weights are written"),       \
         WORD("kernels", "WHICH", "exact", "exact blas",                                            \

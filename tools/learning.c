@@ -31,8 +31,8 @@ int kith_learning_swarm(const struct kith_args *args, struct kith_rules *ret,
     return 1;
 }
 
-int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
-                        char ret_error[static KITH_LEARNING_ERROR_MAX])
+static int named_rules(const struct kith_args *args, struct kith_rules *ret,
+                       char ret_error[static KITH_LEARNING_ERROR_MAX])
 {
     bool swarm = kith_args_has(args, "swarm");
     if (!kith_args_has(args, "synthetic")) return kith_learning_swarm(args, ret, ret_error);
@@ -44,6 +44,15 @@ int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
     kith_rules_default(ret);
     synthetic_rules(ret);
     return 0;
+}
+
+int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
+                        char ret_error[static KITH_LEARNING_ERROR_MAX])
+{
+    int status = named_rules(args, ret, ret_error);
+    uint64_t rounds = kith_args_int(args, "budget");
+    if (status == 0 && rounds > 0) ret->budget.rounds = rounds;
+    return status;
 }
 
 /* What suits the models here: heavy ball sums steps, quasi-global momentum adds the last movement

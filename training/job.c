@@ -24,16 +24,16 @@ static void mix(struct kith_job *job)
                               learner->decoded, learner->sum);
     if (mixed > 0) kith_model_set_weights(learner->model, learner->plain);
 
-    bool moved = learner->has_mixed && learner->steps > 0;
+    bool moved = learner->has_mixed && learner->length > 0;
     if (config->quasi_global && moved && !job->mix_only) {
         kith_model_get_momentum(learner->model, learner->sum);
         kith_mix_momentum(learner->sum, learner->mixed, learner->plain, params, config->momentum,
-                          config->rate * (float)learner->steps);
+                          learner->length);
         kith_model_set_momentum(learner->model, learner->sum);
     }
     memcpy(learner->mixed, learner->plain, params * sizeof *learner->mixed);
     learner->has_mixed = true;
-    learner->steps = 0;
+    learner->length = 0;
 }
 
 static void hear_teachers(struct kith_job *job)
@@ -126,7 +126,7 @@ static void train_batch(struct kith_job *job, uint32_t *cursor, float *distillat
         .kd_targets = kd_rows.count > 0 ? learner->pool.targets + kd_at : NULL,
         .kd_lambda = config->kd_lambda,
         .kd_temperature = config->kd_temperature,
-        .rate = config->rate,
+        .rate = config->rate * job->rate,
         .momentum = config->momentum,
         .optim = config->quasi_global ? KITH_OPTIM_QG : KITH_OPTIM_SGD,
     };
@@ -149,7 +149,6 @@ static void train_batch(struct kith_job *job, uint32_t *cursor, float *distillat
         };
     *cursor += step.kd_rows.count;
     learner->position += step.rows.count;
-    learner->steps++;
 }
 
 /* Average cross-entropy and correct count over the whole test set; nothing if cancelled midway. */
@@ -200,7 +199,8 @@ static bool local_steps(struct kith_job *job)
     uint32_t cursor = 0;
     float distillation_loss = 0;
     bool ended = false;
-    for (uint32_t left = config->local_steps; left > 0 && !cancelled(job); left--) {
+    uint32_t left = config->local_steps;
+    for (; left > 0 && !cancelled(job); left--) {
         train_batch(job, &cursor, &distillation_loss);
         if (learner->position < config->shard_count) continue;
         ended = true;
@@ -209,6 +209,7 @@ static bool local_steps(struct kith_job *job)
         learner->position = 0;
         kith_learner_order(learner);
     }
+    learner->length += config->rate * job->rate * (float)(config->local_steps - left);
     return ended;
 }
 
@@ -243,10 +244,10 @@ static void publish_frame(struct kith_job *job)
     struct kith_rng rng;
     kith_rng_split(&rng, config->seed, "rounding", job->round);
     kith_model_get_weights(learner->model, learner->plain);
-    kith_frame_encode(config->wire, learner->plain, config->arch.params, kith_rng_u64(&rng),
+    kith_frame_encode(job->wire, learner->plain, config->arch.params, kith_rng_u64(&rng),
                       learner->frame);
     job->frame =
-        (struct kith_bytes){learner->frame, kith_frame_size(config->wire, config->arch.params)};
+        (struct kith_bytes){learner->frame, kith_frame_size(job->wire, config->arch.params)};
 }
 
 static void publish_labels(struct kith_job *job)
@@ -264,6 +265,16 @@ static void publish_labels(struct kith_job *job)
     uint32_t classes = task->train.classes;
     kith_labels_encode(learner->probabilities, count, classes, learner->labels);
     job->labels = (struct kith_bytes){learner->labels, kith_labels_size(count, classes)};
+}
+
+void kith_job_prepare(struct kith_job *job, struct kith_learner *learner, uint64_t round)
+{
+    memset(job, 0, sizeof *job);
+    job->learner = learner;
+    job->round = round;
+    job->rate = 1;
+    job->wire = learner->config.wire;
+    atomic_store(&job->cancel, false);
 }
 
 void kith_job_run(struct kith_job *job)

@@ -36,7 +36,7 @@ struct kith_learner_config {
     const struct kith_task *task;
     struct kith_arch arch;
     enum kith_kernels kernels;
-    enum kith_wire wire;   /* of the frames it publishes */
+    enum kith_wire wire;   /* of the frames it publishes while it trains */
     const uint32_t *shard; /* rows of task->train that are this node's, borrowed */
     uint32_t shard_count;  /* > 0 */
     uint32_t batch;        /* B */
@@ -76,7 +76,9 @@ struct kith_job {
     /* in */
     struct kith_learner *learner;
     uint64_t round;
-    bool mix_only; /* no local steps */
+    bool mix_only;       /* no local steps */
+    float rate;          /* of the configured learning rate, (0, 1] */
+    enum kith_wire wire; /* of the frame it publishes */
     bool want_labels;
     bool want_checkpoint;
     uint32_t pulled_count;
@@ -98,6 +100,8 @@ struct kith_job {
     uint32_t test_count;
 };
 
+/* An empty job for this learner and round: nothing pulled, full rate, the configured wire. */
+void kith_job_prepare(struct kith_job *job, struct kith_learner *learner, uint64_t round);
 /* Run the round: decode and check what was pulled, mix, local steps with distillation, encode.
  * Local steps that end in a NaN or an infinity are undone: the model is then what the last mix
  * gave. Lines past KITH_JOB_LINES_MAX are dropped. */

@@ -9,9 +9,10 @@
 #include "base/hash.h"
 
 /* A checkpoint, little-endian: magic, swarm, class id, next round u64, epoch u32, position u32,
- * steps since the last mix u32, flags u32 (1: has_mixed), params u64, then weights, momentum and
- * the weights after the last mix, [params] f32 each, and the BLAKE2b-256 of all before. */
-static const uint8_t checkpoint_magic[8] = {'k', 'i', 't', 'h', 'c', 'k', 'p', '1'};
+ * sum of the rates of the steps since the last mix f32, flags u32 (1: has_mixed), params u64, then
+ * weights, momentum and the weights after the last mix, [params] f32 each, and the BLAKE2b-256 of
+ * all before. */
+static const uint8_t checkpoint_magic[8] = {'k', 'i', 't', 'h', 'c', 'k', 'p', '2'};
 enum {
     CHECKPOINT_HEAD = 8 + KITH_ID_LEN + KITH_ARCH_CLASS_LEN + 8 + 4 * 4 + 8,
     CHECKPOINT_VECTORS = 3,
@@ -21,6 +22,14 @@ enum {
 static size_t checkpoint_size(size_t params)
 {
     return CHECKPOINT_HEAD + CHECKPOINT_VECTORS * sizeof(float) * params + KITH_ID_LEN;
+}
+
+/* A round may publish in a finer form than the configured one, but in none finer than int8. */
+static size_t frame_room(enum kith_wire wire, size_t params)
+{
+    size_t own = kith_frame_size(wire, params);
+    size_t fine = kith_frame_size(KITH_WIRE_INT8, params);
+    return own > fine ? own : fine;
 }
 
 static bool allocate(struct kith_learner *learner)
@@ -41,7 +50,7 @@ static bool allocate(struct kith_learner *learner)
     learner->test_order = malloc(task->test.count * sizeof(uint32_t) + 1);
     learner->probabilities = malloc((size_t)rows * classes * sizeof(float));
     learner->target = malloc((size_t)rows * classes * sizeof(float));
-    learner->frame = malloc(kith_frame_size(config->wire, params));
+    learner->frame = malloc(frame_room(config->wire, params));
     learner->labels = malloc(kith_labels_size(KITH_PUBLIC_BATCH, classes));
     learner->checkpoint = malloc(checkpoint_size(params));
     return pool && learner->model && learner->peer && learner->mixed && learner->plain &&
@@ -146,7 +155,7 @@ struct kith_bytes kith_learner_checkpoint(struct kith_learner *learner, uint64_t
     kith_write_u64(&writer, round);
     kith_write_u32(&writer, learner->epoch);
     kith_write_u32(&writer, learner->position);
-    kith_write_u32(&writer, learner->steps);
+    kith_write_f32(&writer, learner->length);
     kith_write_u32(&writer, learner->has_mixed ? FLAG_HAS_MIXED : 0);
     kith_write_u64(&writer, params);
     kith_model_get_weights(learner->model, learner->plain);
@@ -164,7 +173,7 @@ struct checkpoint {
     uint64_t round;
     uint32_t epoch;
     uint32_t position;
-    uint32_t steps;
+    float length;
     uint32_t flags;
 };
 
@@ -181,7 +190,7 @@ static int read_head(const struct kith_learner *learner, struct kith_reader *rea
     ret->round = kith_read_u64(reader);
     ret->epoch = kith_read_u32(reader);
     ret->position = kith_read_u32(reader);
-    ret->steps = kith_read_u32(reader);
+    ret->length = kith_read_f32(reader);
     ret->flags = kith_read_u32(reader);
     uint64_t params = kith_read_u64(reader);
     if (reader->failed) return KITH_ERR_TRUNCATED;
@@ -190,6 +199,7 @@ static int read_head(const struct kith_learner *learner, struct kith_reader *rea
     if (memcmp(class_id, config->arch.class_id, sizeof class_id) != 0) return KITH_ERR_SHAPE;
     if (params != config->arch.params) return KITH_ERR_SHAPE;
     if (ret->flags & ~(uint32_t)FLAG_HAS_MIXED) return KITH_ERR_VERSION;
+    if (!(ret->length >= 0 && isfinite(ret->length))) return KITH_ERR_NOT_FINITE;
     return 0;
 }
 
@@ -232,7 +242,7 @@ int kith_learner_restore(struct kith_learner *learner, struct kith_bytes checkpo
     kith_model_set_momentum(learner->model, learner->sum);
     memcpy(learner->mixed, learner->decoded, params * sizeof *learner->mixed);
     learner->has_mixed = head.flags & FLAG_HAS_MIXED;
-    learner->steps = head.steps;
+    learner->length = head.length;
     learner->epoch = head.epoch;
     /* The shard or the batch may be another one than when the checkpoint was made. */
     bool inside = head.position < config->shard_count;

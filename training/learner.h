@@ -14,7 +14,7 @@ struct kith_learner {
     /* the state that a checkpoint keeps, besides weights and momentum */
     float *mixed;      /* [params] the weights after the last mix */
     bool has_mixed;    /* false until the first one */
-    uint32_t steps;    /* local steps since then */
+    float length;      /* the sum of the rates of the local steps since then */
     uint32_t epoch;    /* of the own shard */
     uint32_t position; /* samples of it that are done */
 

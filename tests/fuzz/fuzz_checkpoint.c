@@ -22,9 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void run_round(uint64_t round)
 {
-    memset(&job, 0, sizeof job);
-    job.learner = learner;
-    job.round = round;
+    kith_job_prepare(&job, learner, round);
     job.want_checkpoint = true;
     kith_job_run(&job);
 }

@@ -137,6 +137,37 @@ static void together_they_learn_what_neither_has_seen(void)
     }
 }
 
+/* Eight of two classes each, twelve rounds: the last four only mix, and nobody goes on after. The
+ * worst of them is then near the mean, as it is not when they train to the end. */
+static void a_budget_ends_with_rounds_that_only_mix(void)
+{
+    double gap[2];
+    for (int cools = 0; cools < 2; cools++) {
+        story_begin(&story, 8);
+        story.run.partition = (struct kith_partition){.kind = KITH_PARTITION_SHARDS, .shards = 2};
+        story.run.node.share = KITH_SHARE_WEIGHTS;
+        story.run.node.rules.budget.rounds = 12;
+        story.run.node.rules.budget.cooldown = cools ? 4 : 0;
+        story_tell(&story, 0);
+        start_all();
+        check(story_pass(&story, 60));
+        uint32_t correct[8], sum = 0, worst = UINT32_MAX;
+        for (uint32_t i = 0; i < 8; i++) {
+            check_int(story_stats(&story, i)->round, 12);
+            story_stop(&story, i);
+        }
+        check(story_pass(&story, 5));
+        check_int(kith_swarm_test(story.swarm, 1, correct), 0);
+        for (uint32_t i = 0; i < 8; i++) {
+            sum += correct[i];
+            if (correct[i] < worst) worst = correct[i];
+        }
+        gap[cools] = sum / 8.0 - worst;
+        story_end(&story);
+    }
+    check(gap[1] < gap[0] / 2);
+}
+
 static void a_round_goes_on_where_the_checkpoint_ended(void)
 {
     story_begin(&story, 1);
@@ -170,6 +201,7 @@ int main(void)
     run(a_silent_peer_is_left_out);
     run(a_slow_node_holds_nobody_up);
     run(together_they_learn_what_neither_has_seen);
+    run(a_budget_ends_with_rounds_that_only_mix);
     run(a_round_goes_on_where_the_checkpoint_ended);
     return test_end();
 }

@@ -68,9 +68,7 @@ static struct kith_learner *learner_of(const struct kith_learner_config *config)
 /* A round of one learner that hears nobody. */
 static struct kith_job *lone_round(struct kith_learner *learner, uint64_t round)
 {
-    memset(&job[0], 0, sizeof job[0]);
-    job[0].learner = learner;
-    job[0].round = round;
+    kith_job_prepare(&job[0], learner, round);
     kith_job_run(&job[0]);
     return &job[0];
 }
@@ -172,9 +170,7 @@ static uint32_t learn_together(struct kith_learner *learner[2], bool by_weights,
     uint32_t correct[2] = {0, 0};
     for (uint64_t round = 0; round < rounds; round++) {
         for (int i = 0; i < 2; i++) {
-            memset(&job[i], 0, sizeof job[i]);
-            job[i].learner = learner[i];
-            job[i].round = round;
+            kith_job_prepare(&job[i], learner[i], round);
             job[i].want_labels = by_labels;
             if (given[1 - i].len > 0 && by_weights) {
                 job[i].pulled_count = 1;
@@ -237,9 +233,7 @@ static void target_loss_is_that_of_the_mean(void)
     struct kith_learner *learner = learner_of(&config);
     struct kith_bytes own;
     hold(0, lone_round(learner, 0)->frame, &own);
-    memset(&job[0], 0, sizeof job[0]);
-    job[0].learner = learner;
-    job[0].round = 1;
+    kith_job_prepare(&job[0], learner, 1);
     job[0].pulled_count = 2;
     job[0].pulled[0] = (struct kith_pulled){.frame = own, .weight = 0};
     job[0].pulled[1] = (struct kith_pulled){.frame = {held[0], 3}, .weight = 1};
@@ -273,9 +267,7 @@ static void mixing_alone_gives_the_mean(void)
     lone_round(learner[0], 0);
     kith_learner_weights(learner[0], weights[0]);
     kith_learner_weights(learner[1], weights[1]);
-    memset(&job[0], 0, sizeof job[0]);
-    job[0].learner = learner[0];
-    job[0].round = 1;
+    kith_job_prepare(&job[0], learner[0], 1);
     job[0].mix_only = true;
     job[0].pulled_count = 1;
     job[0].pulled[0] = (struct kith_pulled){.frame = other, .weight = 1};
@@ -317,9 +309,7 @@ static void hostile_frames_are_never_mixed(void)
     lone_round(hearing, 0);
     lone_round(lone, 1);
 
-    memset(&job[1], 0, sizeof job[1]);
-    job[1].learner = hearing;
-    job[1].round = 1;
+    kith_job_prepare(&job[1], hearing, 1);
     job[1].pulled_count = CASES + 2;
     for (size_t i = 0; i < CASES + 2; i++) {
         if (i < CASES) memcpy(frames[i] + cases[i].at, cases[i].bytes, 4);
@@ -342,8 +332,7 @@ static void hostile_labels_teach_nothing(void)
     static uint8_t zeros[KITH_LABELS_HEAD + KITH_PUBLIC_BATCH * CLASSES];
     struct kith_learner_config config = config_of(0, "mlp:16");
     struct kith_learner *hearing = learner_of(&config), *lone = learner_of(&config);
-    memset(&job[1], 0, sizeof job[1]);
-    job[1].learner = hearing;
+    kith_job_prepare(&job[1], hearing, 0);
     job[1].want_labels = true;
     kith_job_run(&job[1]);
     lone_round(lone, 0);
@@ -370,8 +359,7 @@ static void cancel_ends_the_round_early_and_soundly(void)
     struct kith_learner_config config = config_of(0, "mlp:16");
     struct kith_learner *learner = learner_of(&config);
     kith_learner_weights(learner, weights[0]);
-    memset(&job[0], 0, sizeof job[0]);
-    job[0].learner = learner;
+    kith_job_prepare(&job[0], learner, 0);
     job[0].want_labels = job[0].want_checkpoint = true;
     atomic_store(&job[0].cancel, true);
     kith_job_run(&job[0]);
@@ -406,9 +394,7 @@ static void a_checkpoint_continues_bit_for_bit(void)
         struct kith_learner *first = learner_of(&config), *second = learner_of(&config);
         for (uint64_t round = 0; round < 3; round++)
             lone_round(first, round);
-        memset(&job[1], 0, sizeof job[1]);
-        job[1].learner = first;
-        job[1].round = 3;
+        kith_job_prepare(&job[1], first, 3);
         job[1].want_checkpoint = true;
         kith_job_run(&job[1]);
         uint64_t next = 0;
@@ -439,8 +425,7 @@ static void damaged_checkpoints_change_nothing(void)
 {
     struct kith_learner_config config = config_of(0, "mlp:16"), other = config_of(0, "mlp:17");
     struct kith_learner *learner = learner_of(&config), *stranger = learner_of(&other);
-    memset(&job[1], 0, sizeof job[1]);
-    job[1].learner = learner;
+    kith_job_prepare(&job[1], learner, 0);
     job[1].want_checkpoint = true;
     kith_job_run(&job[1]);
     static uint8_t bytes[16 * PARAMS_MAX];
@@ -490,8 +475,7 @@ static void a_checkpoint_fits_another_shard(void)
 {
     struct kith_learner_config config = config_of(0, "mlp:16");
     struct kith_learner *learner = learner_of(&config);
-    memset(&job[1], 0, sizeof job[1]);
-    job[1].learner = learner;
+    kith_job_prepare(&job[1], learner, 0);
     job[1].want_checkpoint = true;
     kith_job_run(&job[1]);
     config.batch = 7;
@@ -514,8 +498,7 @@ static void cost_grows_with_the_work(void)
 {
     struct kith_learner_config config = config_of(0, "mlp:16");
     struct kith_learner *learner = learner_of(&config);
-    memset(&job[0], 0, sizeof job[0]);
-    job[0].learner = learner;
+    kith_job_prepare(&job[0], learner, 0);
     uint64_t plain = kith_job_cost(&job[0]);
     check(plain >= 6ull * config.arch.params * config.batch * config.local_steps);
     job[0].pulled_count = 2;
