@@ -45,12 +45,28 @@
     X(weights_bytes_in, "bytes received of messages on snapshots of weights")                      \
     X(weights_bytes_out, "bytes sent of messages on snapshots of weights")                         \
     X(labels_bytes_in, "bytes received of messages on soft labels")                                \
-    X(labels_bytes_out, "bytes sent of messages on soft labels")
+    X(labels_bytes_out, "bytes sent of messages on soft labels")                                   \
+    X(wire_bytes_in, "bytes received on links, frames and handshakes included")                    \
+    X(wire_bytes_out, "bytes sent on links, frames and handshakes included")                       \
+    X(dht_bytes_in, "bytes of DHT datagrams received")                                             \
+    X(dht_bytes_out, "bytes of DHT datagrams sent")                                                \
+    X(dht_datagrams_in, "DHT datagrams received")                                                  \
+    X(dht_datagrams_out, "DHT datagrams sent")
 
 struct kith_stats {
 #define X(name, text) uint64_t name;
     KITH_STATS_MAP(X)
 #undef X
+};
+
+/* What the host counts below the messages; a node tells it with its own counters. */
+struct kith_traffic {
+    uint64_t wire_bytes_in;
+    uint64_t wire_bytes_out;
+    uint64_t dht_bytes_in;
+    uint64_t dht_bytes_out;
+    uint64_t dht_datagrams_in;
+    uint64_t dht_datagrams_out;
 };
 
 #endif

@@ -195,7 +195,7 @@ static void flush_out(void)
 
 static void fill_stats(struct kith_dht_message *message)
 {
-    kith_dht_hooks_count(&message->stats.datagrams, &message->stats.dropped);
+    kith_dht_hooks_count(&message->stats.traffic);
     message->stats.pings_answered = kith_dht_ops_pings_answered();
     message->stats.open = kith_dht_ops_open_count();
 }

@@ -18,6 +18,9 @@ static struct {
     atomic_bool port_taken;
     atomic_uint_least64_t datagrams;
     atomic_uint_least64_t dropped;
+    atomic_uint_least64_t bytes;
+    atomic_uint_least64_t datagrams_out;
+    atomic_uint_least64_t bytes_out;
 } hooks;
 
 static struct {
@@ -35,10 +38,13 @@ void kith_dht_hooks_set(bool loopback_only, bool shield_off)
     atomic_store(&hooks.shield_off, shield_off);
 }
 
-void kith_dht_hooks_count(uint64_t *ret_datagrams, uint64_t *ret_dropped)
+void kith_dht_hooks_count(struct kith_dht_traffic *ret)
 {
-    *ret_dropped = atomic_load(&hooks.dropped);
-    *ret_datagrams = atomic_load(&hooks.datagrams);
+    ret->dropped = atomic_load(&hooks.dropped);
+    ret->datagrams = atomic_load(&hooks.datagrams);
+    ret->bytes = atomic_load(&hooks.bytes);
+    ret->datagrams_out = atomic_load(&hooks.datagrams_out);
+    ret->bytes_out = atomic_load(&hooks.bytes_out);
 }
 
 bool kith_dht_hooks_port_taken(void)
@@ -118,11 +124,22 @@ ssize_t recvfrom(int fd, void *restrict buffer, size_t size, int flags,
     ssize_t len = syscall(SYS_recvfrom, fd, buffer, size, flags, from, from_len);
     if (len <= 0) return len;
     atomic_fetch_add(&hooks.datagrams, 1);
+    atomic_fetch_add(&hooks.bytes, (uint_least64_t)len);
     if (is_hostile(buffer, (size_t)len)) {
         atomic_fetch_add(&hooks.dropped, 1);
         return 0;
     }
     note_source(from);
+    return len;
+}
+
+ssize_t sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *to,
+               socklen_t to_len)
+{
+    ssize_t len = syscall(SYS_sendto, fd, buffer, size, flags, to, to_len);
+    if (len < 0) return len;
+    atomic_fetch_add(&hooks.datagrams_out, 1);
+    atomic_fetch_add(&hooks.bytes_out, (uint_least64_t)len);
     return len;
 }
 

@@ -1,7 +1,7 @@
-/* host/dht_helper_hooks.h: the helper's own recvfrom() and bind(), which its libopendht calls
- * instead of libc's (the executable exports them, and the dynamic linker looks there first).
- * recvfrom asks the shield about each datagram, bind can keep to loopback. OpenDHT offers neither.
- */
+/* host/dht_helper_hooks.h: the helper's own recvfrom(), sendto() and bind(), which its libopendht
+ * calls instead of libc's (the executable exports them, and the dynamic linker looks there first).
+ * recvfrom asks the shield about each datagram, bind can keep to loopback, and both ways are
+ * counted. OpenDHT offers none of it. */
 #ifndef KITH_HOST_DHT_HELPER_HOOKS_H
 #define KITH_HOST_DHT_HELPER_HOOKS_H
 
@@ -9,13 +9,14 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "host/dht_wire.h"
 
 enum { KITH_DHT_HEARD_MAX = 16 };
 
 /* Before OpenDHT opens its sockets. Until then: every address, shield on. */
 void kith_dht_hooks_set(bool loopback_only, bool shield_off);
-/* Datagrams received, and of these dropped by the shield. From any thread. */
-void kith_dht_hooks_count(uint64_t *ret_datagrams, uint64_t *ret_dropped);
+/* What came and went so far. From any thread. */
+void kith_dht_hooks_count(struct kith_dht_traffic *ret);
 /* Where datagrams come from, while wanted: up to KITH_DHT_HEARD_MAX different addresses since the
  * last call of _listen. `wake` is called on OpenDHT's thread when there is a new one. */
 void kith_dht_hooks_listen(bool is_wanted, void (*wake)(void));

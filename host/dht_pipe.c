@@ -50,6 +50,7 @@ struct kith_dht_pipe {
     uint32_t starts;
     bool has_said_state;
     struct kith_dht_stats stats;
+    struct kith_dht_traffic before; /* of the helpers before this one */
 
     uv_timer_t timer;
     uint64_t armed_ms; /* when the timer was to go off */
@@ -180,8 +181,7 @@ static void on_value(struct kith_dht_pipe *pipe, const struct kith_dht_message *
 static void on_stats(struct kith_dht_pipe *pipe, const struct kith_dht_message *message)
 {
     pipe->heard_ms = now_ms(pipe);
-    pipe->stats.datagrams = message->stats.datagrams;
-    pipe->stats.dropped = message->stats.dropped;
+    pipe->stats.traffic = message->stats.traffic;
     pipe->stats.pings_answered = message->stats.pings_answered;
     pipe->stats.open = message->stats.open;
 }
@@ -330,6 +330,15 @@ static void send_start(struct kith_dht_pipe *pipe)
         send_ping(pipe, &pipe->pings[i]);
 }
 
+static void add_traffic(struct kith_dht_traffic *sum, const struct kith_dht_traffic *more)
+{
+    sum->datagrams += more->datagrams;
+    sum->dropped += more->dropped;
+    sum->bytes += more->bytes;
+    sum->datagrams_out += more->datagrams_out;
+    sum->bytes_out += more->bytes_out;
+}
+
 static int start_child(struct kith_dht_pipe *pipe)
 {
     struct kith_dht_child_config config = {
@@ -345,7 +354,9 @@ static int start_child(struct kith_dht_pipe *pipe)
     pipe->is_hung = false;
     pipe->spawned_ms = now;
     pipe->heard_ms = now;
-    pipe->stats.datagrams = pipe->stats.dropped = pipe->stats.pings_answered = 0;
+    add_traffic(&pipe->before, &pipe->stats.traffic);
+    pipe->stats.traffic = (struct kith_dht_traffic){0};
+    pipe->stats.pings_answered = 0;
     pipe->stats.open = 0;
     int err = kith_dht_child_new(&config, &pipe->child);
     if (err) return err;
@@ -528,6 +539,13 @@ void kith_dht_pipe_ping(struct kith_dht_pipe *pipe, const struct kith_addr *addr
     if (pipe->ping_next == pipe->ping_count) pipe->ping_count++;
     pipe->ping_next = (pipe->ping_next + 1) % PINGS_MAX;
     if (pipe->child) send_ping(pipe, addr);
+}
+
+struct kith_dht_traffic kith_dht_pipe_traffic(const struct kith_dht_pipe *pipe)
+{
+    struct kith_dht_traffic all = pipe->before;
+    add_traffic(&all, &pipe->stats.traffic);
+    return all;
 }
 
 void kith_dht_pipe_stats(const struct kith_dht_pipe *pipe, struct kith_dht_stats *ret)

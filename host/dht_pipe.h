@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/bytes.h"
 #include "base/outbox.h"
+#include "host/dht_wire.h"
 
 struct kith_dht_pipe;
 
@@ -70,8 +71,7 @@ struct kith_dht_pipe_config {
 
 /* Counters of the helper that runs now, as last heard, and of the supervision. */
 struct kith_dht_stats {
-    uint64_t datagrams;      /* received by the helper, dropped ones included */
-    uint64_t dropped;        /* of these, by the shield */
+    struct kith_dht_traffic traffic;
     uint64_t pings_answered; /* pings to seeds and peers that were answered */
     uint32_t open;           /* operations under way in the helper */
     uint32_t restarts;       /* starts after the first, since kith_dht_pipe_new */
@@ -94,6 +94,8 @@ void kith_dht_pipe_get(struct kith_dht_pipe *pipe, uint64_t number,
 void kith_dht_pipe_ping(struct kith_dht_pipe *pipe, const struct kith_addr *addr);
 
 void kith_dht_pipe_stats(const struct kith_dht_pipe *pipe, struct kith_dht_stats *ret);
+/* What came and went through all helpers so far, as last heard. */
+struct kith_dht_traffic kith_dht_pipe_traffic(const struct kith_dht_pipe *pipe);
 /* The helper's process, 0 while there is none: for tests. */
 pid_t kith_dht_pipe_pid(const struct kith_dht_pipe *pipe);
 

@@ -83,8 +83,11 @@ static int read_err(struct kith_reader *reader, int *ret)
 
 static int read_stats(struct kith_reader *reader, struct kith_dht_message *ret)
 {
-    ret->stats.datagrams = kith_read_u64(reader);
-    ret->stats.dropped = kith_read_u64(reader);
+    ret->stats.traffic.datagrams = kith_read_u64(reader);
+    ret->stats.traffic.dropped = kith_read_u64(reader);
+    ret->stats.traffic.bytes = kith_read_u64(reader);
+    ret->stats.traffic.datagrams_out = kith_read_u64(reader);
+    ret->stats.traffic.bytes_out = kith_read_u64(reader);
     ret->stats.pings_answered = kith_read_u64(reader);
     ret->stats.open = kith_read_u32(reader);
     return reader->failed ? KITH_ERR_TRUNCATED : 0;
@@ -172,8 +175,11 @@ static void write_body(struct kith_writer *writer, const struct kith_dht_message
         kith_write_u8(writer, (uint8_t)-message->done.err);
         return;
     case KITH_DHT_STATS:
-        kith_write_u64(writer, message->stats.datagrams);
-        kith_write_u64(writer, message->stats.dropped);
+        kith_write_u64(writer, message->stats.traffic.datagrams);
+        kith_write_u64(writer, message->stats.traffic.dropped);
+        kith_write_u64(writer, message->stats.traffic.bytes);
+        kith_write_u64(writer, message->stats.traffic.datagrams_out);
+        kith_write_u64(writer, message->stats.traffic.bytes_out);
         kith_write_u64(writer, message->stats.pings_answered);
         kith_write_u32(writer, message->stats.open);
         return;

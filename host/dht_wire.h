@@ -33,6 +33,15 @@ enum kith_dht_kind {
 
 enum kith_dht_start_flag { KITH_DHT_LOOPBACK_ONLY = 1, KITH_DHT_SHIELD_OFF = 2 };
 
+/* Counted since the helper's start. */
+struct kith_dht_traffic {
+    uint64_t datagrams;     /* received, dropped ones included */
+    uint64_t dropped;       /* of these, by the shield */
+    uint64_t bytes;         /* of all received */
+    uint64_t datagrams_out; /* sent */
+    uint64_t bytes_out;
+};
+
 struct kith_dht_message {
     enum kith_dht_kind kind;
     union {
@@ -69,8 +78,7 @@ struct kith_dht_message {
             int err; /* 0 or KITH_ERR_* */
         } done;
         struct {
-            uint64_t datagrams;
-            uint64_t dropped;
+            struct kith_dht_traffic traffic;
             uint64_t pings_answered;
             uint32_t open;
         } stats;

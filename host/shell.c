@@ -43,6 +43,7 @@ struct shell {
     uint64_t lost_op[LOST_OPS_MAX]; /* DHT operations that ended before they began */
     uint32_t lost_ops;
     struct kith_id ask; /* whose counters are wanted; zero: nobody's */
+    struct kith_traffic traffic;
     bool started;
     bool stop_asked;
     bool closing;
@@ -85,12 +86,30 @@ static void watch(struct shell *shell)
     uv_async_send(&shell->again);
 }
 
+static void count_traffic(struct shell *shell)
+{
+    struct kith_traffic *traffic = &shell->traffic;
+    if (shell->net) {
+        const struct kith_net_counters *net = kith_net_counters(shell->net);
+        traffic->wire_bytes_in = net->raw_bytes_in;
+        traffic->wire_bytes_out = net->raw_bytes_out;
+    }
+    if (!shell->dht) return;
+    struct kith_dht_traffic dht = kith_dht_pipe_traffic(shell->dht);
+    traffic->dht_bytes_in = dht.bytes;
+    traffic->dht_bytes_out = dht.bytes_out;
+    traffic->dht_datagrams_in = dht.datagrams;
+    traffic->dht_datagrams_out = dht.datagrams_out;
+}
+
 static void feed(struct shell *shell, struct kith_event *event)
 {
     if (shell->closing) return;
     struct kith_effects effects;
     event->now_us = uv_hrtime() / 1000;
     event->wall_ms = wall_ms();
+    count_traffic(shell);
+    event->traffic = &shell->traffic;
     kith_node_step(shell->node, event, &effects);
     for (size_t i = 0; i < effects.count && !shell->closing; i++)
         apply(shell, &effects.at[i]);

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/id.h"
 #include "base/outbox.h"
+#include "base/stats.h"
 
 enum kith_event_kind {
     KITH_EVENT_START,
@@ -27,8 +28,9 @@ enum kith_event_kind {
 
 struct kith_event {
     enum kith_event_kind kind;
-    uint64_t now_us;  /* monotonic, never less than in the event before */
-    uint64_t wall_ms; /* unix time; decides only the validity of records */
+    uint64_t now_us;                    /* monotonic, never less than in the event before */
+    uint64_t wall_ms;                   /* unix time; decides only the validity of records */
+    const struct kith_traffic *traffic; /* what the host has counted so far, or NULL */
     union {
         struct {
             struct kith_bytes stored[KITH_STORE_KEYS]; /* empty: nothing was stored */

@@ -315,6 +315,16 @@ static void advance(struct kith_node *node, const struct kith_turn *turn)
     kith_node_store(node, KITH_STORE_PEERS, (struct kith_bytes){node->book, len}, turn);
 }
 
+static void take_traffic(struct kith_node *node, const struct kith_traffic *traffic)
+{
+    node->stats.wire_bytes_in = traffic->wire_bytes_in;
+    node->stats.wire_bytes_out = traffic->wire_bytes_out;
+    node->stats.dht_bytes_in = traffic->dht_bytes_in;
+    node->stats.dht_bytes_out = traffic->dht_bytes_out;
+    node->stats.dht_datagrams_in = traffic->dht_datagrams_in;
+    node->stats.dht_datagrams_out = traffic->dht_datagrams_out;
+}
+
 void kith_node_step(struct kith_node *node, const struct kith_event *event,
                     struct kith_effects *ret)
 {
@@ -326,6 +336,7 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
         .out = &node->outbox,
         .stats = &node->stats,
     };
+    if (event->traffic) take_traffic(node, event->traffic);
     if (!node->stopped) dispatch(node, event, &turn);
     if (!node->stopping) advance(node, &turn);
     bool saved = node->rounds.phase == KITH_PHASE_SAVED && node->storing == 0;

@@ -103,7 +103,7 @@ static bool can_put_and_get(uint32_t from, uint32_t to, const char *content)
 
 static bool dropped_enough(void *wanted)
 {
-    return stats_of(0).dropped >= *(uint64_t *)wanted;
+    return stats_of(0).traffic.dropped >= *(uint64_t *)wanted;
 }
 
 static void hostile_datagrams_are_dropped_and_counted(void)
@@ -120,7 +120,7 @@ static void hostile_datagrams_are_dropped_and_counted(void)
         check(swarm_until(dropped_enough, &sent, LIMIT_MS));
     }
     check(sent >= 30);
-    check(stats_of(0).dropped == sent);
+    check(stats_of(0).traffic.dropped == sent);
     check(can_put_and_get(0, 1, "unharmed"));
     check_int(pid_of(0), pid);
     check_int(stats_of(0).restarts, 0);
@@ -176,7 +176,7 @@ static void without_the_shield_they_kill_and_the_helper_comes_back(void)
 
 static bool has_heard(void *wanted)
 {
-    return stats_of(0).datagrams >= *(uint64_t *)wanted;
+    return stats_of(0).traffic.datagrams >= *(uint64_t *)wanted;
 }
 
 static void honest_traffic_is_never_dropped(void)
@@ -196,7 +196,7 @@ static void honest_traffic_is_never_dropped(void)
     uint64_t many = 200;
     check(swarm_until(has_heard, &many, LIMIT_MS));
     for (uint32_t node = 0; node < 6; node++)
-        check_int(stats_of(node).dropped, 0);
+        check_int(stats_of(node).traffic.dropped, 0);
 }
 
 /* Mutations of all the corpus at once; whatever they are, the helper lives. */
@@ -218,12 +218,12 @@ static void noise_does_not_kill(void)
         for (uint32_t edits = kith_rng_below(&rng, 4); edits > 0; edits--)
             bytes[kith_rng_below(&rng, (uint32_t)len)] = (uint8_t)kith_rng_below(&rng, 256);
         check(send_to(0, bytes, len));
-        uint64_t heard = stats_of(0).datagrams + 1;
+        uint64_t heard = stats_of(0).traffic.datagrams + 1;
         if (sent % 100 == 0) check(swarm_until(has_heard, &heard, LIMIT_MS));
     }
     check_int(pid_of(0), pid);
     check_int(stats_of(0).restarts, 0);
-    check(stats_of(0).dropped > NOISE / 10);
+    check(stats_of(0).traffic.dropped > NOISE / 10);
 }
 
 static void a_crowded_key_is_full_and_the_rest_unharmed(void)

@@ -67,13 +67,19 @@ static void answers_keep_their_fields(void)
         check_int(back.done.err, err);
     }
     message = (struct kith_dht_message){.kind = KITH_DHT_STATS};
-    message.stats.datagrams = 1ull << 40;
-    message.stats.dropped = 7;
+    message.stats.traffic.datagrams = 1ull << 40;
+    message.stats.traffic.dropped = 7;
+    message.stats.traffic.bytes = 1ull << 41;
+    message.stats.traffic.datagrams_out = 9;
+    message.stats.traffic.bytes_out = 1ull << 42;
     message.stats.pings_answered = 8;
     message.stats.open = 256;
     check_int(there_and_back(&message), 0);
-    check(back.stats.datagrams == 1ull << 40);
-    check_int(back.stats.dropped, 7);
+    check(back.stats.traffic.datagrams == 1ull << 40);
+    check_int(back.stats.traffic.dropped, 7);
+    check(back.stats.traffic.bytes == 1ull << 41);
+    check_int(back.stats.traffic.datagrams_out, 9);
+    check(back.stats.traffic.bytes_out == 1ull << 42);
     check_int(back.stats.pings_answered, 8);
     check_int(back.stats.open, 256);
 }
