@@ -289,6 +289,28 @@ const struct kith_command kith_command_bench_wire = {
     .options = bench_wire_options,
 };
 
+static const struct kith_option bench_overlay_options[] = {
+    FLAG("json", "print JSON instead of tables"),
+    TEXT("nodes", "LIST", "16,64,256,1024,4096", kith_is_sizes,
+         "a list as 16,64,256: at most 16 numbers, each 2 to 16383", "sizes of the swarm"),
+    INT("settle", "S", "120", 0, 100000, "virtual seconds after the last start, not measured"),
+    INT("seconds", "S", "60", 1, 100000, "virtual seconds measured"),
+    INT("seed", "X", "1", 0, UINT64_MAX, "of everything that is drawn"),
+    FLAG("quiet", "no line on standard error while it runs"),
+    END,
+};
+
+const struct kith_command kith_command_bench_overlay = {
+    .name = "kith bench overlay",
+    .operands = "",
+    .summary = "measure what membership costs",
+    .text =
+        "Run swarms of several sizes in virtual time, without training or DHT: what the nodes send "
+        "a second, whom they list, how far news of one further node travel and how fast, and what "
+        "the simulation costs in CPU time.",
+    .options = bench_overlay_options,
+};
+
 #define BOOTSTRAP                                                                                  \
     TEXTS("bootstrap", "HOST:PORT", kith_is_place,                                                 \
           "a host and a port, as 192.0.2.1:8120, [2001:db8::1]:8120 or name:8120",                 \
@@ -346,8 +368,8 @@ const struct kith_command kith_command_dht_cli_whois = {
 };
 
 const struct kith_command *const kith_commands[KITH_COMMANDS_MAX] = {
-    &kith_command_kith,          &kith_command_node,          &kith_command_key_new,
-    &kith_command_key_show,      &kith_command_swarm_show,    &kith_command_sim,
-    &kith_command_bench_train,   &kith_command_bench_wire,    &kith_command_dht_cli,
-    &kith_command_dht_cli_peers, &kith_command_dht_cli_whois,
+    &kith_command_kith,        &kith_command_node,          &kith_command_key_new,
+    &kith_command_key_show,    &kith_command_swarm_show,    &kith_command_sim,
+    &kith_command_bench_train, &kith_command_bench_wire,    &kith_command_bench_overlay,
+    &kith_command_dht_cli,     &kith_command_dht_cli_peers, &kith_command_dht_cli_whois,
 };

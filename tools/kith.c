@@ -17,6 +17,7 @@ int main(int argc, char **argv)
         {&kith_command_sim, kith_cmd_sim},
         {&kith_command_bench_train, kith_cmd_bench_train},
         {&kith_command_bench_wire, kith_cmd_bench_wire},
+        {&kith_command_bench_overlay, kith_cmd_bench_overlay},
         {NULL, NULL},
     };
     signal(SIGPIPE, SIG_IGN);

@@ -138,3 +138,22 @@ bool kith_is_hotkey(const char *text)
     struct kith_id id;
     return kith_ss58_decode(text, &id) == 0;
 }
+
+uint32_t kith_sizes_parse(const char *text, uint32_t ret[static KITH_SIZES_MAX])
+{
+    for (uint32_t count = 0; count < KITH_SIZES_MAX;) {
+        size_t len = read_number(text, KITH_SIZE_MOST, &ret[count]);
+        if (len == 0 || ret[count] < KITH_SIZE_LEAST) return 0;
+        count++;
+        if (text[len] == '\0') return count;
+        if (text[len] != ',') return 0;
+        text += len + 1;
+    }
+    return 0;
+}
+
+bool kith_is_sizes(const char *text)
+{
+    uint32_t sizes[KITH_SIZES_MAX];
+    return kith_sizes_parse(text, sizes) > 0;
+}

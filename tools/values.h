@@ -17,6 +17,11 @@ bool kith_ip_parse(const char *text, struct kith_addr *ret);
 bool kith_layers_parse(const char *text, char ret_arch[static KITH_ARCH_TEXT_MAX],
                        uint32_t *ret_inputs, uint32_t *ret_classes);
 
+/* "16,64,256": up to KITH_SIZES_MAX numbers of nodes, each 2 to 16,383. Returns how many, 0 if it
+ * is none. */
+enum { KITH_SIZES_MAX = 16, KITH_SIZE_LEAST = 2, KITH_SIZE_MOST = 16383 };
+uint32_t kith_sizes_parse(const char *text, uint32_t ret[static KITH_SIZES_MAX]);
+
 /* Checks for the table of options. */
 bool kith_is_shard(const char *text);
 bool kith_is_ip(const char *text);
@@ -26,5 +31,6 @@ bool kith_is_layers(const char *text);
 bool kith_is_partition(const char *text);
 bool kith_is_classes(const char *text);
 bool kith_is_hotkey(const char *text);
+bool kith_is_sizes(const char *text);
 
 #endif
