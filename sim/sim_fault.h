@@ -21,6 +21,9 @@ enum kith_fault_kind {
     KITH_FAULT_DHT,     /* the node's DHT is `a`: enum kith_sim_dht_mode */
     KITH_FAULT_SKEW,    /* the node's wall clock is `skew_ms` ahead */
     KITH_FAULT_SPEED,   /* the node trains at `a` thousandths of the configured speed, > 0 */
+    KITH_FAULT_WALL,    /* the node can no more be dialled; with `flag` it can again */
+    KITH_FAULT_BANDWIDTH, /* the node's link takes `a` bytes a second each way, 0: no limit */
+    KITH_FAULT_LOSS,      /* `a` thousandths of all messages are lost on the way, < 1000 */
 };
 
 struct kith_fault {

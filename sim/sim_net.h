@@ -113,6 +113,7 @@ void kith_sim_net_set_closed(struct kith_sim_net *net, uint32_t from_group, uint
 uint32_t kith_sim_net_island(const struct kith_sim_net *net, uint32_t node);
 /* A node behind a wall: dials to it are not answered, its own go through. */
 void kith_sim_net_set_walled(struct kith_sim_net *net, uint32_t node, bool walled);
+void kith_sim_net_set_loss(struct kith_sim_net *net, double loss);
 void kith_sim_net_set_speed(struct kith_sim_net *net, uint32_t node, uint64_t bytes_per_s);
 
 /* One way between two nodes. */

@@ -113,6 +113,11 @@ void kith_sim_net_set_walled(struct kith_sim_net *net, uint32_t node, bool walle
     net->stations[node].is_walled = walled;
 }
 
+void kith_sim_net_set_loss(struct kith_sim_net *net, double loss)
+{
+    net->config.loss = loss;
+}
+
 void kith_sim_net_set_speed(struct kith_sim_net *net, uint32_t node, uint64_t bytes_per_s)
 {
     net->stations[node].bytes_per_s = bytes_per_s;

@@ -258,6 +258,15 @@ void kith_sim_trace_fault(struct kith_sim_trace *trace, const struct kith_fault 
     case KITH_FAULT_SPEED:
         say(trace, KITH_SIM_TRACE_LIFE, fault->node, "speed %u/1000", fault->a);
         return;
+    case KITH_FAULT_WALL:
+        say(trace, KITH_SIM_TRACE_LIFE, fault->node, fault->flag ? "open to dials" : "walled");
+        return;
+    case KITH_FAULT_BANDWIDTH:
+        say(trace, KITH_SIM_TRACE_LIFE, fault->node, "bandwidth %u bytes/s", fault->a);
+        return;
+    case KITH_FAULT_LOSS:
+        say(trace, KITH_SIM_TRACE_LIFE, fault->node, "loss everywhere %u/1000", fault->a);
+        return;
     case KITH_FAULT_START:
     case KITH_FAULT_STOP:
         return; /* the node's own events tell it */

@@ -172,6 +172,15 @@ static void arm(struct kith_world *world, uint32_t node)
     kith_world_push(world, at_us, KITH_WORLD_DEADLINE, node);
 }
 
+static void apply_all(struct kith_world *world, uint32_t node, const struct kith_effects *effects)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        kith_sim_hash_effect(&world->trace, &effects->at[i]);
+        kith_sim_check_effect(world, node, &effects->at[i]);
+        kith_world_apply(world, node, &effects->at[i]);
+    }
+}
+
 void kith_world_feed(struct kith_world *world, uint32_t node, struct kith_event *event)
 {
     struct kith_world_host *host = &world->hosts[node];
@@ -179,14 +188,13 @@ void kith_world_feed(struct kith_world *world, uint32_t node, struct kith_event 
     event->now_us = world->now_us + host->clock_us;
     event->wall_ms = KITH_WORLD_EPOCH_MS + world->now_us / 1000 + (uint64_t)host->skew_ms;
     kith_sim_hash_event(&world->trace, world->now_us, node, event);
+    const struct kith_world_filter *filter = &world->config.filter;
     struct kith_effects effects;
+    if (filter->event) filter->event(filter->context, node, event);
     kith_node_step(host->node, event, &effects);
     world->counters.steps++;
-    for (size_t i = 0; i < effects.count; i++) {
-        kith_sim_hash_effect(&world->trace, &effects.at[i]);
-        kith_sim_check_effect(world, node, &effects.at[i]);
-        kith_world_apply(world, node, &effects.at[i]);
-    }
+    if (filter->effects) filter->effects(filter->context, node, event, &effects);
+    apply_all(world, node, &effects);
     arm(world, node);
     if (world->config.check_every > 0 && ++host->unchecked_steps >= world->config.check_every) {
         host->unchecked_steps = 0;
@@ -194,6 +202,25 @@ void kith_world_feed(struct kith_world *world, uint32_t node, struct kith_event 
     }
     if (world->config.on_step)
         world->config.on_step(world->config.hook_context, node, event, &effects);
+}
+
+void kith_world_wake(struct kith_world *world, uint32_t node, uint64_t at_us)
+{
+    uint64_t life = world->hosts[node].life;
+    kith_world_push(world, at_us > world->now_us ? at_us : world->now_us, KITH_WORLD_WAKE,
+                    life << KITH_WORLD_NODE_BITS | node);
+}
+
+static void fire_wake(struct kith_world *world, uint64_t argument)
+{
+    uint32_t node = argument & ((1u << KITH_WORLD_NODE_BITS) - 1);
+    const struct kith_world_host *host = &world->hosts[node];
+    const struct kith_world_filter *filter = &world->config.filter;
+    struct kith_effects effects = {0};
+    if (host->state != KITH_WORLD_UP || host->life != argument >> KITH_WORLD_NODE_BITS) return;
+    if (!filter->woken) return;
+    filter->woken(filter->context, node, &effects);
+    apply_all(world, node, &effects);
 }
 
 static void fire_deadline(struct kith_world *world, uint32_t node)
@@ -326,6 +353,9 @@ static void fire(struct kith_world *world, uint64_t payload)
         return;
     case KITH_WORLD_STORED:
         fire_stored(world, argument);
+        return;
+    case KITH_WORLD_WAKE:
+        fire_wake(world, argument);
         return;
     case KITH_WORLD_FAULT: {
         struct kith_fault fault = world->faults[argument].fault;

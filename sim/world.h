@@ -30,6 +30,20 @@ enum {
 
 struct kith_world;
 
+/* What stands between nodes and the world, such as liars (sim/sim_liar.h). Any of the three may be
+ * NULL. */
+struct kith_world_filter {
+    void *context;
+    /* An event, times filled in, before its node has it; what it borrows may be exchanged. */
+    void (*event)(void *context, uint32_t node, struct kith_event *event);
+    /* What the node wants done after that event, before it is done: exchange it at will. What `ret`
+     * then borrows must live until the next call. */
+    void (*effects)(void *context, uint32_t node, const struct kith_event *event,
+                    struct kith_effects *ret);
+    /* The time of kith_world_wake has come and the node is up: what is to be done now. */
+    void (*woken)(void *context, uint32_t node, struct kith_effects *ret);
+};
+
 struct kith_world_config {
     uint32_t nodes; /* 1 to KITH_SIM_NET_NODES_MAX */
     uint8_t seed[KITH_SEED_LEN];
@@ -44,6 +58,7 @@ struct kith_world_config {
     /* Complete what is not set yet in a node's config: keypair and scheme are. The result must pass
      * kith_config_check. What it borrows must outlive the world. */
     void (*configure)(void *context, uint32_t node, struct kith_config *config);
+    struct kith_world_filter filter;
     void *hook_context; /* of those below, which may be NULL */
     /* The nodes that this one starts from, into `ret`; returns how many. NULL: node 0. */
     uint32_t (*bootstrap)(void *context, uint32_t node,
@@ -71,6 +86,8 @@ void kith_world_at(struct kith_world *world, uint64_t at_us, const struct kith_f
 /* Go on until nothing is left to do up to and including `until_us`, or a check failed; the clock
  * then stands at until_us. False if a check failed. */
 bool kith_world_run(struct kith_world *world, uint64_t until_us);
+/* For the filter: it is asked again at that time. */
+void kith_world_wake(struct kith_world *world, uint32_t node, uint64_t at_us);
 /* The next item alone; false if there is none or a check failed. */
 bool kith_world_step(struct kith_world *world);
 

@@ -258,6 +258,15 @@ void kith_world_apply_fault(struct kith_world *world, const struct kith_fault *f
     case KITH_FAULT_SPEED:
         host->speed = fault->a / 1000.0;
         break;
+    case KITH_FAULT_WALL:
+        kith_sim_net_set_walled(world->net, fault->node, !fault->flag);
+        break;
+    case KITH_FAULT_BANDWIDTH:
+        kith_sim_net_set_speed(world->net, fault->node, fault->a);
+        break;
+    case KITH_FAULT_LOSS:
+        kith_sim_net_set_loss(world->net, fault->a / 1000.0);
+        break;
     }
     if (world->config.on_fault) world->config.on_fault(world->config.hook_context, fault);
 }

@@ -22,6 +22,7 @@ enum kith_world_tag {
     KITH_WORLD_COMPUTED, /* job number << 16 | node */
     KITH_WORLD_STORED,   /* life << 24 | key << 16 | node */
     KITH_WORLD_FAULT,    /* index of a fault */
+    KITH_WORLD_WAKE,     /* life << 16 | node */
 };
 
 /* The machine that a node runs on. */
