@@ -242,7 +242,8 @@ int kith_record_open(struct kith_bytes bytes, const struct kith_id *swarm,
 int kith_record_check_times(const struct kith_peer_record *record, uint64_t wall_ms)
 {
     uint64_t now_s = wall_ms / 1000;
-    if (now_s + KITH_RECORD_FUTURE_MAX_S < record->valid_from_s) return KITH_ERR_FUTURE;
+    uint64_t last_s = now_s + KITH_RECORD_FUTURE_MAX_S;
+    if (last_s < record->valid_from_s || last_s < record->seq / 1000) return KITH_ERR_FUTURE;
     return now_s > record->valid_until_s ? KITH_ERR_EXPIRED : 0;
 }
 

@@ -84,7 +84,8 @@ int kith_record_open(struct kith_bytes bytes, const struct kith_id *swarm,
                      struct kith_peer_record *ret);
 int kith_manifest_open(struct kith_bytes bytes, const struct kith_id *swarm,
                        struct kith_manifest *ret);
-/* 0, or FUTURE, EXPIRED. A record is valid from valid_from_s - KITH_RECORD_FUTURE_MAX_S on. */
+/* 0, or FUTURE, EXPIRED. A record is valid from valid_from_s - KITH_RECORD_FUTURE_MAX_S on; its seq
+ * may be no further ahead either, so that no record of the future holds up those of the present. */
 int kith_record_check_times(const struct kith_peer_record *record, uint64_t wall_ms);
 /* 0 or SIGNATURE, for bytes that _open accepted. The costly check: last, and once. */
 int kith_record_verify(struct kith_bytes bytes, const struct kith_id *swarm,

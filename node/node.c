@@ -227,6 +227,26 @@ static void on_twin(struct kith_node *node, uint64_t twin_started_ms, const stru
     kith_node_say(node, turn, KITH_LEVEL_WARNING, "another node was started with this hotkey");
 }
 
+static void on_clock(struct kith_node *node, enum kith_clock_news news,
+                     const struct kith_turn *turn)
+{
+    const struct kith_clock *clock = &node->overlay.clock;
+    unsigned long long off_s = ((unsigned long long)llabs(clock->ahead_ms) + 500) / 1000;
+    const char *where = clock->ahead_ms > 0 ? "ahead of" : "behind";
+    if (news == KITH_CLOCK_OFF)
+        kith_node_say(node, turn, KITH_LEVEL_WARNING,
+                      "this clock is %llu s %s %u peers; their time is used", off_s, where,
+                      clock->peers);
+    else if (news == KITH_CLOCK_RIGHT)
+        kith_node_say(node, turn, KITH_LEVEL_INFO,
+                      "this clock agrees with %u peers again; it is used", clock->peers);
+    else
+        kith_node_say(node, turn, KITH_LEVEL_WARNING,
+                      "this clock is %llu s %s %u peers, too few or too far off to go by: check it",
+                      off_s, where, clock->peers);
+    node->contact_len = 0; /* what was signed for the DHT says the wrong time */
+}
+
 static void on_fact(struct kith_node *node, const struct kith_overlay_fact *fact,
                     const struct kith_turn *turn)
 {
@@ -247,6 +267,9 @@ static void on_fact(struct kith_node *node, const struct kith_overlay_fact *fact
         return;
     case KITH_FACT_SAME_HOTKEY:
         on_twin(node, fact->started_ms, turn);
+        return;
+    case KITH_FACT_CLOCK:
+        on_clock(node, fact->clock, turn);
         return;
     case KITH_FACT_STATUS:
         return; /* observers read it from the overlay */
@@ -331,7 +354,7 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
     kith_outbox_reset(&node->outbox);
     struct kith_turn turn = {
         .now_us = event->now_us,
-        .wall_ms = event->wall_ms,
+        .wall_ms = kith_clock_now_ms(&node->overlay.clock, event->now_us, event->wall_ms),
         .rng = &node->rng,
         .out = &node->outbox,
         .stats = &node->stats,

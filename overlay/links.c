@@ -86,7 +86,7 @@ void kith_links_down(struct kith_links *links, kith_link link)
     links->count--;
 }
 
-static void ping(struct kith_link_slot *slot, const struct kith_turn *turn)
+void kith_links_ping(struct kith_link_slot *slot, const struct kith_turn *turn)
 {
     struct kith_msg msg = {.type = KITH_MSG_PING, .ping = {.number = kith_rng_u64(turn->rng)}};
     uint8_t buffer[32];
@@ -109,7 +109,7 @@ void kith_links_watch(struct kith_links *links, uint64_t lag_us, const struct ki
         else if (slot->pinged_us && turn->now_us >= slot->pinged_us + KITH_SILENT_US)
             kith_outbox_hang_up(turn->out, slot->link, KITH_HANG_UP_SILENT);
         else if (!slot->pinged_us && turn->now_us >= slot->heard_us + KITH_QUIET_US)
-            ping(slot, turn);
+            kith_links_ping(slot, turn);
     }
 }
 

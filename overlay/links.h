@@ -27,6 +27,8 @@ struct kith_link_slot {
     uint64_t used_us;   /* last time we wanted something of it */
     uint64_t pinged_us; /* 0: no ping unanswered */
     uint64_t paid_us;   /* token bucket of requests */
+    int64_t clock_ms;   /* its wall clock = our monotonic one + this, */
+    uint64_t clock_us;  /* as it was told then; 0: not told */
 };
 
 struct kith_links {
@@ -56,6 +58,8 @@ void kith_links_down(struct kith_links *links, kith_link link);
 /* Ping what is quiet, hang up what is silent. `lag_us`: by how much this node itself was late, so
  * that a node that slept does not accuse everybody. */
 void kith_links_watch(struct kith_links *links, uint64_t lag_us, const struct kith_turn *turn);
+/* Ask for a sign of life, and the time. */
+void kith_links_ping(struct kith_link_slot *slot, const struct kith_turn *turn);
 /* Hang up the least recently used links until at most `keep` are left. */
 void kith_links_trim(struct kith_links *links, uint32_t keep, const struct kith_turn *turn);
 /* How many links observers have. */

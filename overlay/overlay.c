@@ -89,10 +89,19 @@ static uint32_t lifetime_s(const struct kith_stats *stats)
     return life > KITH_RECORD_LIFETIME_MAX_S ? KITH_RECORD_LIFETIME_MAX_S : (uint32_t)life;
 }
 
+/* The time, later than `last`, which becomes it. But if our clock was so far ahead that nobody took
+ * what we signed, that holds nothing up. */
+static uint64_t later_ms(uint64_t *last_ms, const struct kith_turn *turn)
+{
+    uint64_t next_ms = *last_ms + 1;
+    bool is_void = next_ms > turn->wall_ms + KITH_RECORD_FUTURE_MAX_S * UINT64_C(1000);
+    *last_ms = turn->wall_ms > next_ms || is_void ? turn->wall_ms : next_ms;
+    return *last_ms;
+}
+
 static void next_seq(struct kith_overlay *overlay, const struct kith_turn *turn)
 {
-    uint64_t seq = overlay->own.seq + 1;
-    overlay->own.seq = turn->wall_ms > seq ? turn->wall_ms : seq;
+    later_ms(&overlay->own.seq, turn);
 }
 
 static void sign_own(struct kith_overlay *overlay, uint8_t flags, const struct kith_turn *turn)
@@ -133,9 +142,10 @@ static void send_hello(struct kith_overlay *overlay, kith_link link, const struc
 {
     struct kith_msg msg = {
         .type = KITH_MSG_HELLO,
-        .hello = {.record = {overlay->own_bytes, overlay->own_len}},
+        .hello = {.record = {overlay->own_bytes, overlay->own_len},
+                  .wall_ms = kith_clock_own_ms(&overlay->clock, turn)},
     };
-    uint8_t buffer[KITH_RECORD_MAX + 16];
+    uint8_t buffer[KITH_RECORD_MAX + 32];
     kith_outbox_send(turn->out, link, kith_msg_encode(&msg, buffer, sizeof buffer));
 }
 
@@ -242,6 +252,23 @@ void kith_overlay_on_dial_failed(struct kith_overlay *overlay, uint64_t number, 
     kith_pulls_on_unreachable(&overlay->pulls, &peer->id, turn);
 }
 
+/* Our clock may be wrong: a record that came at the wrong time may still say where its node is, and
+ * more peers to compare with is what is lacking. */
+static void take_hint(struct kith_overlay *overlay, struct kith_bytes bytes,
+                      const struct kith_turn *turn)
+{
+    struct kith_peer_record record;
+    const struct kith_overlay_config *config = &overlay->config;
+    if (!kith_clock_takes_hint(&overlay->clock, &overlay->links)) return;
+    if (kith_record_open(bytes, &config->swarm, &record) != 0) return;
+    if (kith_record_verify(bytes, &config->swarm, &record.hotkey, config->scheme) != 0) return;
+    struct kith_peer *peer =
+        kith_peers_contact(&overlay->peers, &record.hotkey, record.addr, record.addr_count, turn);
+    bool room = overlay->links.count + overlay->dialer.under_way < config->links_wanted;
+    if (peer && room && turn->now_us >= peer->dial_next_us)
+        kith_dialer_want(&overlay->dialer, peer, turn);
+}
+
 static void take_record(struct kith_overlay *overlay, struct kith_bytes bytes,
                         const struct kith_turn *turn)
 {
@@ -258,6 +285,7 @@ static void take_record(struct kith_overlay *overlay, struct kith_bytes bytes,
         overlay->own_at_us = turn->now_us;
         return;
     }
+    if (err == KITH_ERR_EXPIRED || err == KITH_ERR_FUTURE) take_hint(overlay, bytes, turn);
     if (err) return;
     kith_spread_hot(&overlay->spread, peer, turn);
     const struct kith_link_slot *slot = kith_links_of(&overlay->links, &peer->id);
@@ -297,25 +325,48 @@ void kith_overlay_ask_status(struct kith_overlay *overlay, const struct kith_id 
         kith_dialer_want(&overlay->dialer, peer, turn);
 }
 
-static void on_hello(struct kith_overlay *overlay, struct kith_link_slot *slot,
-                     struct kith_bytes bytes, const struct kith_turn *turn)
+/* Who introduces itself with an older record than we know had a clock ahead of ours in an earlier
+ * life: shown that record, it signs a newer one. */
+static void tell_newer(struct kith_overlay *overlay, const struct kith_link_slot *slot,
+                       struct kith_bytes bytes, const struct kith_turn *turn)
 {
+    struct kith_peer_record record;
+    const struct kith_peer *known = kith_peers_find(&overlay->peers, &slot->peer);
+    if (!known || kith_record_open(bytes, &overlay->config.swarm, &record) != 0) return;
+    if (record.seq >= known->record.seq || !kith_peer_is_valid(known, turn->wall_ms)) return;
+    struct kith_msg msg = {
+        .type = KITH_MSG_PEERS,
+        .peers = {.count = 1, .record[0] = {known->record_bytes, known->record_len}},
+    };
+    uint8_t buffer[KITH_RECORD_MAX + 16];
+    kith_outbox_send(turn->out, slot->link, kith_msg_encode(&msg, buffer, sizeof buffer));
+}
+
+static void on_hello(struct kith_overlay *overlay, struct kith_link_slot *slot,
+                     const struct kith_msg *msg, const struct kith_turn *turn)
+{
+    struct kith_bytes bytes = msg->hello.record;
     slot->hello = true;
+    kith_clock_hear(slot, msg->hello.wall_ms, turn);
     slot->observer = is_observer(overlay, &slot->peer, bytes);
     if (slot->observer && kith_links_observers(&overlay->links) > KITH_OBSERVERS_MAX) {
         kith_outbox_hang_up(turn->out, slot->link, KITH_HANG_UP_DONE);
         return;
     }
     if (!slot->observer) take_record(overlay, bytes, turn);
+    if (!slot->observer) tell_newer(overlay, slot, bytes, turn);
     if (slot->dialed) kith_spread_digest(&overlay->spread, slot, turn);
     if (kith_id_eq(&slot->peer, &overlay->status_wanted)) send_status_want(overlay, slot, turn);
     kith_pulls_on_ready(&overlay->pulls, slot, turn);
 }
 
-static void on_ping(const struct kith_link_slot *slot, const struct kith_msg *msg,
-                    const struct kith_turn *turn)
+static void on_ping(const struct kith_overlay *overlay, const struct kith_link_slot *slot,
+                    const struct kith_msg *msg, const struct kith_turn *turn)
 {
-    struct kith_msg pong = {.type = KITH_MSG_PONG, .ping = msg->ping};
+    struct kith_msg pong = {
+        .type = KITH_MSG_PONG,
+        .ping = {.number = msg->ping.number, .wall_ms = kith_clock_own_ms(&overlay->clock, turn)},
+    };
     uint8_t buffer[32];
     kith_outbox_send(turn->out, slot->link, kith_msg_encode(&pong, buffer, sizeof buffer));
 }
@@ -354,13 +405,14 @@ static void dispatch(struct kith_overlay *overlay, struct kith_link_slot *slot,
 {
     switch (msg->type) {
     case KITH_MSG_HELLO:
-        on_hello(overlay, slot, msg->hello.record, turn);
+        on_hello(overlay, slot, msg, turn);
         return;
     case KITH_MSG_PING:
-        on_ping(slot, msg, turn);
+        on_ping(overlay, slot, msg, turn);
         return;
     case KITH_MSG_PONG:
         slot->pinged_us = 0;
+        kith_clock_hear(slot, msg->ping.wall_ms, turn);
         return;
     case KITH_MSG_DIGEST:
         kith_spread_on_digest(&overlay->spread, slot, msg, turn);
@@ -458,10 +510,26 @@ void kith_overlay_on_contact(struct kith_overlay *overlay, struct kith_bytes byt
                                  overlay->config.scheme);
     if (err) {
         kith_peers_count_refusal(turn->stats, err);
+        bool untimely = err == KITH_ERR_EXPIRED || err == KITH_ERR_FUTURE;
+        if (untimely) take_hint(overlay, bytes, turn);
         return;
     }
     kith_peers_contact(&overlay->peers, &record.hotkey, record.addr, record.addr_count, turn);
     kith_dialer_hurry(&overlay->dialer, turn);
+}
+
+/* The time we sign with has changed: say who we are anew. The life of this node began when it
+ * began, by whatever clock. */
+static void on_new_time(struct kith_overlay *overlay, enum kith_clock_news news,
+                        const struct kith_turn *turn)
+{
+    struct kith_overlay_fact fact = {.kind = KITH_FACT_CLOCK, .clock = news};
+    add_fact(overlay, &fact);
+    if (news == KITH_CLOCK_DOUBT) return;
+    int64_t by_ms = news == KITH_CLOCK_OFF ? -overlay->clock.ahead_ms : overlay->clock.ahead_ms;
+    int64_t started_ms = (int64_t)overlay->own.started_ms + by_ms;
+    overlay->own.started_ms = started_ms > 0 ? (uint64_t)started_ms : 0;
+    overlay->own_at_us = turn->now_us + 1;
 }
 
 static void tick(struct kith_overlay *overlay, const struct kith_turn *turn)
@@ -471,6 +539,8 @@ static void tick(struct kith_overlay *overlay, const struct kith_turn *turn)
     overlay->tick_at_us = turn->now_us + KITH_TICK_US;
     kith_links_watch(&overlay->links, lag_us, turn);
     kith_links_trim(&overlay->links, overlay->config.links_wanted + KITH_LINKS_SPARE, turn);
+    enum kith_clock_news news = kith_clock_tick(&overlay->clock, &overlay->links, turn);
+    if (news != KITH_CLOCK_SAME) on_new_time(overlay, news, turn);
     overlay->changed = true;
 }
 
@@ -508,7 +578,7 @@ int kith_overlay_publish(struct kith_overlay *overlay, enum kith_manifest_kind k
         .kind = kind,
         .author = overlay->config.keypair->hotkey,
         .round = round,
-        .created_ms = turn->wall_ms,
+        .created_ms = later_ms(&overlay->created_ms[kind - 1], turn),
         .wire = wire,
         .length = bytes.len,
         .object = object->id,

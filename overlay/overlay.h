@@ -5,6 +5,7 @@
 #define KITH_OVERLAY_OVERLAY_H
 
 #include "base/turn.h"
+#include "overlay/clock.h"
 #include "overlay/dialer.h"
 #include "overlay/links.h"
 #include "overlay/objects.h"
@@ -45,6 +46,7 @@ enum kith_overlay_fact_kind {
     KITH_FACT_BOOTSTRAP_SILENT, /* addr does not answer */
     KITH_FACT_SAME_HOTKEY,      /* somebody who began at started_ms signs with our hotkey */
     KITH_FACT_STATUS,           /* id's counters came, in status (observers) */
+    KITH_FACT_CLOCK,            /* what the overlay's clock says has news */
 };
 
 struct kith_overlay_fact {
@@ -52,10 +54,12 @@ struct kith_overlay_fact {
     struct kith_id id;
     struct kith_addr addr;
     uint64_t started_ms;
+    enum kith_clock_news clock;
 };
 
 struct kith_overlay {
     struct kith_overlay_config config;
+    struct kith_clock clock;
     struct kith_peers peers;
     struct kith_links links;
     struct kith_dialer dialer;
@@ -66,7 +70,8 @@ struct kith_overlay {
     struct kith_peer_record own; /* what the next own record will say */
     uint8_t own_bytes[KITH_RECORD_MAX];
     size_t own_len;
-    uint64_t own_at_us; /* when to sign the next */
+    uint64_t own_at_us;     /* when to sign the next */
+    uint64_t created_ms[2]; /* of the newest own manifests of weights and labels */
     uint64_t tick_at_us;
     bool changed;           /* liveness may have changed since the last look */
     uint64_t look_at_us;    /* large lists are looked at once a second, small ones at once */

@@ -8,6 +8,8 @@
 
 enum { RECORD_MIN = 64, DIGEST_ENTRY_LEN = 16, BLOCKS_MAX = 1 << 20 };
 
+static const uint64_t wall_ms_max = UINT64_C(1) << 48; /* as in records */
+
 static const char *const names[KITH_MSG_TYPES] = {
     [KITH_MSG_HELLO] = "HELLO",         [KITH_MSG_PING] = "PING",
     [KITH_MSG_PONG] = "PONG",           [KITH_MSG_DIGEST] = "DIGEST",
@@ -20,7 +22,7 @@ static const char *const names[KITH_MSG_TYPES] = {
 
 /* Elements of the array, the type included. */
 static const uint8_t arity[KITH_MSG_TYPES] = {
-    [KITH_MSG_HELLO] = 2,     [KITH_MSG_PING] = 2,  [KITH_MSG_PONG] = 2,
+    [KITH_MSG_HELLO] = 3,     [KITH_MSG_PING] = 2,  [KITH_MSG_PONG] = 3,
     [KITH_MSG_DIGEST] = 4,    [KITH_MSG_PEERS] = 2, [KITH_MSG_WANT_PEERS] = 2,
     [KITH_MSG_HEAD_WANT] = 3, [KITH_MSG_HEAD] = 4,  [KITH_MSG_WANT] = 4,
     [KITH_MSG_BLOCK] = 5,     [KITH_MSG_NOPE] = 2,  [KITH_MSG_STATUS_WANT] = 1,
@@ -137,10 +139,12 @@ static void decode_fields(struct kith_unpack *unpack, struct kith_msg *ret)
     switch (ret->type) {
     case KITH_MSG_HELLO:
         ret->hello.record = kith_unpack_bin(unpack, RECORD_MIN, KITH_RECORD_MAX);
+        ret->hello.wall_ms = kith_unpack_uint(unpack, wall_ms_max);
         return;
     case KITH_MSG_PING:
     case KITH_MSG_PONG:
         ret->ping.number = kith_unpack_uint(unpack, UINT64_MAX);
+        if (ret->type == KITH_MSG_PONG) ret->ping.wall_ms = kith_unpack_uint(unpack, wall_ms_max);
         return;
     case KITH_MSG_DIGEST:
         decode_digest(unpack, ret);
@@ -219,10 +223,12 @@ static void encode_fields(struct kith_pack *pack, const struct kith_msg *msg)
     switch (msg->type) {
     case KITH_MSG_HELLO:
         kith_pack_bin(pack, msg->hello.record);
+        kith_pack_uint(pack, msg->hello.wall_ms);
         return;
     case KITH_MSG_PING:
     case KITH_MSG_PONG:
         kith_pack_uint(pack, msg->ping.number);
+        if (msg->type == KITH_MSG_PONG) kith_pack_uint(pack, msg->ping.wall_ms);
         return;
     case KITH_MSG_DIGEST:
         encode_digest(pack, msg);

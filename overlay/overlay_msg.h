@@ -13,17 +13,17 @@
 #include "identity/record.h"
 
 enum kith_msg_type {
-    KITH_MSG_HELLO = 1,        /* my peer record: the first message of a link, both ways */
-    KITH_MSG_PING = 2,         /* answer me */
-    KITH_MSG_PONG = 3,         /* the answer, with the ping's number */
-    KITH_MSG_DIGEST = 4,       /* what I know of a range of hotkeys */
-    KITH_MSG_PEERS = 5,        /* peer records */
-    KITH_MSG_WANT_PEERS = 6,   /* send me the records of these hotkeys */
-    KITH_MSG_HEAD_WANT = 7,    /* send me the newest manifest of this author */
-    KITH_MSG_HEAD = 8,         /* the manifest, or empty: none */
-    KITH_MSG_WANT = 9,         /* send me a piece of an object */
-    KITH_MSG_BLOCK = 10,       /* the piece */
-    KITH_MSG_NOPE = 11,        /* I do not hold that object */
+    KITH_MSG_HELLO = 1,      /* my peer record and clock: the first message of a link, both ways */
+    KITH_MSG_PING = 2,       /* answer me */
+    KITH_MSG_PONG = 3,       /* the answer, with the ping's number and my clock */
+    KITH_MSG_DIGEST = 4,     /* what I know of a range of hotkeys */
+    KITH_MSG_PEERS = 5,      /* peer records */
+    KITH_MSG_WANT_PEERS = 6, /* send me the records of these hotkeys */
+    KITH_MSG_HEAD_WANT = 7,  /* send me the newest manifest of this author */
+    KITH_MSG_HEAD = 8,       /* the manifest, or empty: none */
+    KITH_MSG_WANT = 9,       /* send me a piece of an object */
+    KITH_MSG_BLOCK = 10,     /* the piece */
+    KITH_MSG_NOPE = 11,      /* I do not hold that object */
     KITH_MSG_STATUS_WANT = 12, /* send me your counters */
     KITH_MSG_STATUS = 13,      /* the counters, in the order of base/stats.h */
 };
@@ -50,10 +50,12 @@ struct kith_msg {
     union {
         struct {
             struct kith_bytes record;
+            uint64_t wall_ms; /* the sender's own clock */
         } hello;
         struct {
             uint64_t number;
-        } ping; /* and pong */
+            uint64_t wall_ms; /* of PONG: the sender's own clock */
+        } ping;               /* and pong */
         struct {
             uint64_t first; /* the range of prefixes it covers, both ends included */
             uint64_t last;

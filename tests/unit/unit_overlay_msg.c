@@ -13,10 +13,12 @@ static struct kith_msg sample(enum kith_msg_type type)
     switch (type) {
     case KITH_MSG_HELLO:
         msg.hello.record = (struct kith_bytes){record, sizeof record};
+        msg.hello.wall_ms = UINT64_C(1) << 48;
         break;
     case KITH_MSG_PING:
     case KITH_MSG_PONG:
         msg.ping.number = UINT64_MAX;
+        if (type == KITH_MSG_PONG) msg.ping.wall_ms = 1;
         break;
     case KITH_MSG_DIGEST:
         msg.digest.last = UINT64_MAX;
@@ -144,9 +146,10 @@ static void control_has_a_limit(void)
 {
     struct kith_pack pack = kith_pack_into(buffer, sizeof buffer);
     static const uint8_t big[KITH_CONTROL_MAX];
-    kith_pack_array(&pack, 2);
+    kith_pack_array(&pack, 3);
     kith_pack_uint(&pack, KITH_MSG_HELLO);
     kith_pack_bin(&pack, (struct kith_bytes){big, sizeof big});
+    kith_pack_uint(&pack, 0);
     check_int(decode_of(&pack), KITH_ERR_RANGE);
 }
 
