@@ -36,6 +36,7 @@ struct shell {
     uv_signal_t signal[SIGNALS];
     uv_async_t again; /* a completion waits in lost_op */
     struct kith_node *node;
+    struct kith_outbox outbox; /* of the step under way */
     struct kith_net *net;
     struct kith_dht_pipe *dht;
     struct kith_worker *trainer;
@@ -110,7 +111,7 @@ static void feed(struct shell *shell, struct kith_event *event)
     event->wall_ms = wall_ms();
     count_traffic(shell);
     event->traffic = &shell->traffic;
-    kith_node_step(shell->node, event, &effects);
+    kith_node_step(shell->node, event, &shell->outbox, &effects);
     for (size_t i = 0; i < effects.count && !shell->closing; i++)
         apply(shell, &effects.at[i]);
     if (shell->closing) return;
@@ -533,8 +534,11 @@ int kith_shell_run(const struct kith_shell_config *config,
     signal(SIGPIPE, SIG_IGN);
     randombytes_buf(seed, sizeof seed);
     shell->node = kith_node_new(config->node, seed);
-    if (!shell->node) {
+    int no_room = kith_outbox_init(&shell->outbox, KITH_STEP_EFFECTS_MAX, KITH_STEP_BYTES_MAX);
+    if (!shell->node || no_room) {
         snprintf(ret_error, KITH_SHELL_ERROR_MAX, "not enough memory for this model");
+        kith_node_free(shell->node);
+        kith_outbox_release(&shell->outbox);
         free(shell);
         return 1;
     }
@@ -547,6 +551,7 @@ int kith_shell_run(const struct kith_shell_config *config,
     int status = err ? 1 : shell->status;
     uv_loop_close(&shell->loop);
     kith_node_free(shell->node);
+    kith_outbox_release(&shell->outbox);
     free(shell);
     return status;
 }

@@ -22,12 +22,17 @@ enum kith_phase {
     KITH_PHASE_SAVED,
 };
 
-struct kith_rounds {
-    enum kith_phase phase;
-    struct kith_learner *learner; /* NULL if the node has none */
+/* What goes out with a job. Apart from the rest, since many simulated nodes have none. */
+struct kith_lent {
     struct kith_job job;
     struct kith_pull *source[KITH_PULLS_MAX]; /* what the job borrows, in its order */
     uint32_t source_count;
+};
+
+struct kith_rounds {
+    enum kith_phase phase;
+    struct kith_learner *learner; /* NULL if the node has none */
+    struct kith_lent *lent;       /* likewise */
     uint64_t round;
     uint64_t begun_us;
     uint64_t length_us;    /* of a round, the mean of the last few; 0: unknown */
@@ -38,12 +43,10 @@ struct kith_rounds {
 struct kith_node {
     struct kith_config config;
     struct kith_rng rng;
-    struct kith_outbox outbox;
     struct kith_stats stats;
     struct kith_overlay overlay;
     struct kith_directory directory;
     struct kith_rounds rounds;
-    uint8_t *book;                    /* [KITH_BOOK_LEN_MAX] */
     uint8_t contact[KITH_RECORD_MAX]; /* the record last put into the DHT */
     size_t contact_len;
     uint64_t contact_us; /* when it was signed */
@@ -70,6 +73,7 @@ void kith_node_stop(struct kith_node *node, const struct kith_turn *turn);
 /* node/rounds.c: learning. */
 int kith_rounds_init(struct kith_rounds *rounds, const struct kith_config *config);
 void kith_rounds_release(struct kith_rounds *rounds);
+size_t kith_rounds_memory(const struct kith_rounds *rounds);
 /* 0, or why the checkpoint cannot be used. */
 int kith_rounds_start(struct kith_node *node, struct kith_bytes checkpoint,
                       const struct kith_turn *turn);

@@ -11,8 +11,6 @@
 #include "node/inside.h"
 
 enum {
-    EFFECTS_MAX = 1024,
-    ARENA_SIZE = 512 * 1024,
     BOOK_EVERY_US = 60 * 1000 * 1000,
     OWN_SNAPSHOTS = 3, /* a peer that asked for the newest may still be fetching the one before */
     LABELS_HEAD_MAX = 256,
@@ -96,11 +94,9 @@ struct kith_node *kith_node_new(const struct kith_config *config,
     node->config = *config;
     kith_rng_split(&node->rng, seed, "node", 0);
     struct kith_overlay_config overlay = overlay_config(node);
-    int err = kith_outbox_init(&node->outbox, EFFECTS_MAX, ARENA_SIZE);
-    if (!err) err = kith_overlay_init(&node->overlay, &overlay);
+    int err = kith_overlay_init(&node->overlay, &overlay);
     if (!err) err = kith_rounds_init(&node->rounds, &node->config);
-    node->book = malloc(KITH_BOOK_LEN_MAX);
-    if (err || !node->book) {
+    if (err) {
         kith_node_free(node);
         return NULL;
     }
@@ -116,9 +112,7 @@ void kith_node_free(struct kith_node *node)
     if (!node) return;
     kith_rounds_release(&node->rounds);
     kith_overlay_release(&node->overlay);
-    kith_outbox_release(&node->outbox);
     kith_keypair_wipe(&node->config.keypair);
-    free(node->book);
     free(node);
 }
 
@@ -128,14 +122,21 @@ static void send_stopped(struct kith_node *node, const struct kith_turn *turn)
     node->stopped = kith_outbox_add(turn->out, &effect);
 }
 
+static void store_book(struct kith_node *node, const struct kith_turn *turn)
+{
+    uint8_t *book = kith_outbox_room(turn->out, KITH_BOOK_LEN_MAX);
+    if (!book) return;
+    size_t len = kith_overlay_book(&node->overlay, book, KITH_BOOK_LEN_MAX);
+    kith_node_store(node, KITH_STORE_PEERS, (struct kith_bytes){book, len}, turn);
+}
+
 void kith_node_stop(struct kith_node *node, const struct kith_turn *turn)
 {
     if (node->stopping) return;
     node->stopping = true;
     kith_overlay_leave(&node->overlay, turn);
     if (node->config.peers && !node->config.observer && !node->error) {
-        size_t len = kith_overlay_book(&node->overlay, node->book, KITH_BOOK_LEN_MAX);
-        kith_node_store(node, KITH_STORE_PEERS, (struct kith_bytes){node->book, len}, turn);
+        store_book(node, turn);
     }
     kith_rounds_stop(node, turn);
 }
@@ -334,8 +335,7 @@ static void advance(struct kith_node *node, const struct kith_turn *turn)
     kith_rounds_advance(node, turn);
     if (turn->now_us < node->book_at_us) return;
     node->book_at_us = turn->now_us + BOOK_EVERY_US;
-    size_t len = kith_overlay_book(&node->overlay, node->book, KITH_BOOK_LEN_MAX);
-    kith_node_store(node, KITH_STORE_PEERS, (struct kith_bytes){node->book, len}, turn);
+    store_book(node, turn);
 }
 
 static void take_traffic(struct kith_node *node, const struct kith_traffic *traffic)
@@ -349,14 +349,15 @@ static void take_traffic(struct kith_node *node, const struct kith_traffic *traf
 }
 
 void kith_node_step(struct kith_node *node, const struct kith_event *event,
-                    struct kith_effects *ret)
+                    struct kith_outbox *outbox, struct kith_effects *ret)
 {
-    kith_outbox_reset(&node->outbox);
+    kith_outbox_reset(outbox);
+    uint64_t dropped = outbox->dropped;
     struct kith_turn turn = {
         .now_us = event->now_us,
         .wall_ms = kith_clock_now_ms(&node->overlay.clock, event->now_us, event->wall_ms),
         .rng = &node->rng,
-        .out = &node->outbox,
+        .out = outbox,
         .stats = &node->stats,
     };
     if (event->traffic) take_traffic(node, event->traffic);
@@ -364,14 +365,19 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
     if (!node->stopping) advance(node, &turn);
     bool saved = node->rounds.phase == KITH_PHASE_SAVED && node->storing == 0;
     if (node->stopping && saved && !node->stopped) send_stopped(node, &turn);
-    for (uint32_t i = 0; i < node->outbox.count; i++) {
-        const struct kith_effect *effect = &node->outbox.effects[i];
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        const struct kith_effect *effect = &outbox->effects[i];
         if (effect->kind != KITH_EFFECT_SEND) continue;
-        kith_overlay_count_sent(&node->overlay, effect->send.head,
-                                effect->send.head.len + effect->send.body.len, &node->stats);
+        node->stats.messages_out++;
+        node->stats.bytes_out += effect->send.head.len + effect->send.body.len;
     }
-    node->stats.effects_dropped = node->outbox.dropped;
-    *ret = (struct kith_effects){.at = node->outbox.effects, .count = node->outbox.count};
+    node->stats.effects_dropped += outbox->dropped - dropped;
+    *ret = (struct kith_effects){.at = outbox->effects, .count = outbox->count};
+}
+
+size_t kith_node_memory(const struct kith_node *node)
+{
+    return sizeof *node + kith_overlay_memory(&node->overlay) + kith_rounds_memory(&node->rounds);
 }
 
 uint64_t kith_node_deadline_us(const struct kith_node *node)

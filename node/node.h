@@ -15,27 +15,35 @@
 
 struct kith_node;
 
-/* What a step wants done, in order. Valid until the next call on the same node. */
+/* The host lends a step the memory of its effects: an outbox of this many effects and bytes. One
+ * may serve any number of nodes, one step after the other. */
+enum { KITH_STEP_EFFECTS_MAX = 1024, KITH_STEP_BYTES_MAX = 512 * 1024 };
+
+/* What a step wants done, in order. Valid until the outbox is lent to the next step. */
 struct kith_effects {
     const struct kith_effect *at;
     size_t count;
 };
 
-/* A node with all its memory, or NULL if there is not enough. `config` must pass kith_config_check.
+/* A node, or NULL if there is not enough memory. `config` must pass kith_config_check.
  * Equal seeds and equal events give equal effects. */
 struct kith_node *kith_node_new(const struct kith_config *config,
                                 const uint8_t seed[static KITH_SEED_LEN]);
 /* No job may be lent out. NULL is allowed. */
 void kith_node_free(struct kith_node *node);
 
-/* Take one event. Its memory stays the caller's and is not looked at afterwards. Cannot fail: what
- * a peer sends is counted and dropped if bad, what we do wrong is an assertion. */
+/* Take one event. Its memory stays the caller's and is not looked at afterwards, nor is `outbox`,
+ * which is emptied first. Cannot fail: what a peer sends is counted and dropped if bad, what we do
+ * wrong is an assertion. */
 void kith_node_step(struct kith_node *node, const struct kith_event *event,
-                    struct kith_effects *ret);
+                    struct kith_outbox *outbox, struct kith_effects *ret);
 
 /* When to feed DEADLINE next, KITH_NEVER if nothing waits. Changes only in a step. */
 uint64_t kith_node_deadline_us(const struct kith_node *node);
 
+/* All memory that the node holds now, in bytes: itself, what it knows of others, what it publishes
+ * and its learner. */
+size_t kith_node_memory(const struct kith_node *node);
 /* Counters and gauges, for people, metrics and the simulator's checks. */
 const struct kith_stats *kith_node_stats(const struct kith_node *node);
 /* The hotkeys of all live remote peers, at most `max`; returns how many there are (nP). */

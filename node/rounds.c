@@ -1,5 +1,6 @@
 /* Rounds: whom to learn from, when to compute, what to publish. Each node keeps its own clock;
  * nobody waits for anybody longer than a pull may take. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -11,12 +12,20 @@ int kith_rounds_init(struct kith_rounds *rounds, const struct kith_config *confi
     memset(rounds, 0, sizeof *rounds);
     if (!kith_config_has_learner(config)) return 0;
     rounds->learner = kith_learner_new(&config->learner);
-    return rounds->learner ? 0 : KITH_ERR_NOMEM;
+    rounds->lent = calloc(1, sizeof *rounds->lent);
+    return rounds->learner && rounds->lent ? 0 : KITH_ERR_NOMEM;
 }
 
 void kith_rounds_release(struct kith_rounds *rounds)
 {
     kith_learner_free(rounds->learner);
+    free(rounds->lent);
+}
+
+size_t kith_rounds_memory(const struct kith_rounds *rounds)
+{
+    if (!rounds->learner) return 0;
+    return sizeof *rounds->lent + kith_learner_memory(rounds->learner);
 }
 
 int kith_rounds_start(struct kith_node *node, struct kith_bytes checkpoint,
@@ -139,12 +148,12 @@ static void begin_round(struct kith_node *node, const struct kith_turn *turn)
 
 static void clear_job(struct kith_node *node)
 {
-    kith_job_prepare(&node->rounds.job, node->rounds.learner, node->rounds.round);
+    kith_job_prepare(&node->rounds.lent->job, node->rounds.learner, node->rounds.round);
 }
 
 static void add_pulled(struct kith_rounds *rounds, struct kith_pull *pull)
 {
-    struct kith_job *job = &rounds->job;
+    struct kith_job *job = &rounds->lent->job;
     struct kith_bytes bytes = {pull->object->bytes, (size_t)pull->object->len};
     bool weights = pull->terms.kind == KITH_MANIFEST_WEIGHTS;
     if (weights && job->pulled_count < KITH_PULL_MAX)
@@ -159,14 +168,14 @@ static void collect(struct kith_node *node)
 {
     struct kith_rounds *rounds = &node->rounds;
     struct kith_pull *pull;
-    rounds->source_count = 0;
+    rounds->lent->source_count = 0;
     while ((pull = kith_pulls_next_ended(&node->overlay.pulls)) != NULL) {
         if (pull->err) {
             kith_pulls_free(pull);
             continue;
         }
         pull->phase = KITH_PULL_TAKEN;
-        rounds->source[rounds->source_count++] = pull;
+        rounds->lent->source[rounds->lent->source_count++] = pull;
         kith_serve_publish(&node->overlay.serve, &pull->manifest,
                            (struct kith_bytes){pull->sealed, pull->sealed_len});
         add_pulled(rounds, pull);
@@ -184,7 +193,7 @@ static void lend(struct kith_node *node, const struct kith_turn *turn)
 {
     struct kith_effect effect = {
         .kind = KITH_EFFECT_COMPUTE,
-        .compute = {.job = &node->rounds.job},
+        .compute = {.job = &node->rounds.lent->job},
     };
     bool sent = kith_outbox_add(turn->out, &effect);
     kith_assert(sent); /* the outbox is sized for it */
@@ -193,7 +202,7 @@ static void lend(struct kith_node *node, const struct kith_turn *turn)
 /* Models that are only mixed are what a budget ends with: nothing coarser than eight bits. */
 static void set_pace(struct kith_node *node)
 {
-    struct kith_job *job = &node->rounds.job;
+    struct kith_job *job = &node->rounds.lent->job;
     job->rate = node->rounds.pace.rate;
     job->mix_only = node->rounds.pace.phase == KITH_PACE_MIX;
     if (job->mix_only && job->wire == KITH_WIRE_INT4) job->wire = KITH_WIRE_INT8;
@@ -201,7 +210,7 @@ static void set_pace(struct kith_node *node)
 
 static void compute(struct kith_node *node, const struct kith_turn *turn)
 {
-    struct kith_job *job = &node->rounds.job;
+    struct kith_job *job = &node->rounds.lent->job;
     clear_job(node);
     collect(node);
     set_pace(node);
@@ -215,9 +224,9 @@ static void save(struct kith_node *node, const struct kith_turn *turn)
 {
     drop_ended(node);
     clear_job(node);
-    node->rounds.source_count = 0;
-    node->rounds.job.mix_only = true;
-    node->rounds.job.want_checkpoint = true;
+    node->rounds.lent->source_count = 0;
+    node->rounds.lent->job.mix_only = true;
+    node->rounds.lent->job.want_checkpoint = true;
     node->rounds.phase = KITH_PHASE_SAVING;
     lend(node, turn);
 }
@@ -234,7 +243,7 @@ void kith_rounds_advance(struct kith_node *node, const struct kith_turn *turn)
 
 static void report_lines(struct kith_node *node, const struct kith_turn *turn)
 {
-    const struct kith_job *job = &node->rounds.job;
+    const struct kith_job *job = &node->rounds.lent->job;
     for (uint32_t i = 0; i < job->line_count; i++) {
         const struct kith_job_line *line = &job->lines[i];
         struct kith_report report = {
@@ -275,7 +284,7 @@ static void count_one(struct kith_stats *stats, int err, uint64_t *good)
 
 static void count_sources(struct kith_node *node)
 {
-    const struct kith_job *job = &node->rounds.job;
+    const struct kith_job *job = &node->rounds.lent->job;
     for (uint32_t i = 0; i < job->pulled_count; i++)
         count_one(&node->stats, job->pulled[i].err, &node->stats.mixed);
     for (uint32_t i = 0; i < job->teacher_count; i++)
@@ -284,14 +293,14 @@ static void count_sources(struct kith_node *node)
 
 static void free_sources(struct kith_rounds *rounds)
 {
-    for (uint32_t i = 0; i < rounds->source_count; i++)
-        kith_pulls_free(rounds->source[i]);
-    rounds->source_count = 0;
+    for (uint32_t i = 0; i < rounds->lent->source_count; i++)
+        kith_pulls_free(rounds->lent->source[i]);
+    rounds->lent->source_count = 0;
 }
 
 static void publish(struct kith_node *node, const struct kith_turn *turn)
 {
-    const struct kith_job *job = &node->rounds.job;
+    const struct kith_job *job = &node->rounds.lent->job;
     if (!node->config.peers) return;
     if ((node->config.share & KITH_SHARE_WEIGHTS) && job->frame.len > 0)
         kith_overlay_publish(&node->overlay, KITH_MANIFEST_WEIGHTS, job->round, (uint8_t)job->wire,
@@ -304,7 +313,7 @@ static void publish(struct kith_node *node, const struct kith_turn *turn)
 static bool is_last(const struct kith_node *node)
 {
     const struct kith_config *config = &node->config;
-    const struct kith_job *job = &node->rounds.job;
+    const struct kith_job *job = &node->rounds.lent->job;
     const struct kith_budget *budget = &config->rules.budget;
     if (config->rounds_max && job->round + 1 >= config->rounds_max) return true;
     if (budget->rounds && job->round + 1 >= budget->rounds) return true;
@@ -335,8 +344,8 @@ void kith_rounds_on_computed(struct kith_node *node, const struct kith_turn *tur
         count_sources(node);
     }
     free_sources(rounds);
-    if (rounds->job.checkpoint.len > 0)
-        kith_node_store(node, KITH_STORE_CHECKPOINT, rounds->job.checkpoint, turn);
+    if (rounds->lent->job.checkpoint.len > 0)
+        kith_node_store(node, KITH_STORE_CHECKPOINT, rounds->lent->job.checkpoint, turn);
     if (saving) {
         rounds->phase = KITH_PHASE_SAVED;
         return;
@@ -355,7 +364,7 @@ void kith_rounds_stop(struct kith_node *node, const struct kith_turn *turn)
     kith_pulls_cancel(&node->overlay.pulls, KITH_ERR_CLOSED, turn);
     switch (rounds->phase) {
     case KITH_PHASE_COMPUTING:
-        atomic_store(&rounds->job.cancel, true);
+        atomic_store(&rounds->lent->job.cancel, true);
         return;
     case KITH_PHASE_IDLE:
     case KITH_PHASE_PULLING:

@@ -22,15 +22,16 @@ uint32_t kith_node_peers(const struct kith_node *node, struct kith_id *ret, uint
 
 uint32_t kith_node_sources(const struct kith_node *node, struct kith_node_source *ret, uint32_t max)
 {
-    const struct kith_rounds *rounds = &node->rounds;
+    const struct kith_lent *lent = node->rounds.lent;
     uint32_t weights = 0, labels = 0;
-    uint32_t count = rounds->source_count < max ? rounds->source_count : max;
+    if (!lent) return 0;
+    uint32_t count = lent->source_count < max ? lent->source_count : max;
     for (uint32_t i = 0; i < count; i++) {
-        ret[i] = (struct kith_node_source){.manifest = rounds->source[i]->manifest};
+        ret[i] = (struct kith_node_source){.manifest = lent->source[i]->manifest};
         if (ret[i].manifest.kind == KITH_MANIFEST_WEIGHTS)
-            ret[i].err = rounds->job.pulled[weights++].err;
+            ret[i].err = lent->job.pulled[weights++].err;
         else
-            ret[i].err = rounds->job.teachers[labels++].err;
+            ret[i].err = lent->job.teachers[labels++].err;
     }
     return count;
 }
@@ -68,11 +69,12 @@ uint32_t kith_node_status(const struct kith_node *node, const struct kith_id *pe
                           char ret_version[static 32], uint64_t *ret, uint32_t max)
 {
     const struct kith_overlay *overlay = &node->overlay;
-    if (overlay->status.type != KITH_MSG_STATUS || !kith_id_eq(&overlay->status_from, peer))
+    if (!overlay->status || overlay->status->type != KITH_MSG_STATUS ||
+        !kith_id_eq(&overlay->status_from, peer))
         return 0;
-    uint32_t count = overlay->status.status.count < max ? overlay->status.status.count : max;
-    memcpy(ret_version, overlay->status.status.version, 32);
-    memcpy(ret, overlay->status.status.value, count * sizeof *ret);
+    uint32_t count = overlay->status->status.count < max ? overlay->status->status.count : max;
+    memcpy(ret_version, overlay->status->status.version, 32);
+    memcpy(ret, overlay->status->status.value, count * sizeof *ret);
     return count;
 }
 

@@ -21,6 +21,11 @@ void kith_links_release(struct kith_links *links)
     memset(links, 0, sizeof *links);
 }
 
+size_t kith_links_memory(const struct kith_links *links)
+{
+    return links->max * sizeof *links->at;
+}
+
 struct kith_link_slot *kith_links_find(struct kith_links *links, kith_link link)
 {
     for (uint32_t i = 0; i < links->max; i++)

@@ -40,6 +40,7 @@ struct kith_links {
 
 int kith_links_init(struct kith_links *links, uint32_t max, const struct kith_id *self);
 void kith_links_release(struct kith_links *links);
+size_t kith_links_memory(const struct kith_links *links);
 
 struct kith_link_slot *kith_links_find(struct kith_links *links, kith_link link);
 /* The link to a peer, NULL if none. */

@@ -50,6 +50,18 @@ void kith_objects_release(struct kith_objects *objects)
     memset(objects, 0, sizeof *objects);
 }
 
+size_t kith_objects_memory(const struct kith_objects *objects)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < objects->count; i++) {
+        const struct kith_object *object = &objects->at[i];
+        size_t chunks = chunks_of(object->room);
+        bytes += sizeof *object + object->room;
+        bytes += chunks * (sizeof *object->chunk_id + sizeof *object->have);
+    }
+    return bytes;
+}
+
 struct kith_object *kith_objects_find(struct kith_objects *objects, const struct kith_id *id)
 {
     for (uint32_t i = 0; i < objects->count; i++)

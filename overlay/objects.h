@@ -44,6 +44,7 @@ struct kith_objects {
 int kith_objects_init(struct kith_objects *objects, uint32_t big, uint64_t big_len, uint32_t small,
                       uint64_t small_len);
 void kith_objects_release(struct kith_objects *objects);
+size_t kith_objects_memory(const struct kith_objects *objects);
 struct kith_object *kith_objects_find(struct kith_objects *objects, const struct kith_id *id);
 /* Copy bytes in as a whole object. NULL if none of the slots that fit is free of pins. */
 struct kith_object *kith_objects_put(struct kith_objects *objects, struct kith_bytes bytes,

@@ -1,5 +1,6 @@
 #include "overlay/overlay.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -16,15 +17,20 @@ int kith_overlay_init(struct kith_overlay *overlay, const struct kith_overlay_co
     if (!err)
         err = kith_objects_init(&overlay->objects, config->big_objects, config->big_len,
                                 config->small_objects, config->small_len);
+    if (!err) err = kith_serve_init(&overlay->serve, &overlay->objects);
+    if (!err)
+        err = kith_pulls_init(&overlay->pulls, &overlay->peers, &overlay->links, &overlay->dialer,
+                              &overlay->objects, &overlay->serve);
+    if (!err && config->observer) {
+        overlay->status = calloc(1, sizeof *overlay->status);
+        if (!overlay->status) err = KITH_ERR_NOMEM;
+    }
     if (err) {
         kith_overlay_release(overlay);
         return err;
     }
     kith_dialer_init(&overlay->dialer, &overlay->peers, &overlay->links, config->links_wanted);
     kith_spread_init(&overlay->spread, &overlay->peers, &overlay->links);
-    kith_serve_init(&overlay->serve, &overlay->objects);
-    kith_pulls_init(&overlay->pulls, &overlay->peers, &overlay->links, &overlay->dialer,
-                    &overlay->objects, &overlay->serve);
     overlay->own_at_us = KITH_NEVER;
     overlay->tick_at_us = KITH_NEVER;
     return 0;
@@ -35,6 +41,17 @@ void kith_overlay_release(struct kith_overlay *overlay)
     kith_peers_release(&overlay->peers);
     kith_links_release(&overlay->links);
     kith_objects_release(&overlay->objects);
+    kith_serve_release(&overlay->serve);
+    kith_pulls_release(&overlay->pulls);
+    free(overlay->status);
+}
+
+size_t kith_overlay_memory(const struct kith_overlay *overlay)
+{
+    size_t bytes = kith_peers_memory(&overlay->peers) + kith_links_memory(&overlay->links);
+    bytes += kith_objects_memory(&overlay->objects) + kith_serve_memory(&overlay->serve);
+    bytes += kith_pulls_memory(&overlay->pulls);
+    return overlay->status ? bytes + sizeof *overlay->status : bytes;
 }
 
 static void add_fact(struct kith_overlay *overlay, const struct kith_overlay_fact *fact)
@@ -388,7 +405,7 @@ static void on_status(struct kith_overlay *overlay, const struct kith_link_slot 
         turn->stats->drop_unexpected++;
         return;
     }
-    overlay->status = *msg;
+    *overlay->status = *msg;
     overlay->status_from = slot->peer;
     struct kith_overlay_fact fact = {.kind = KITH_FACT_STATUS, .id = slot->peer};
     add_fact(overlay, &fact);

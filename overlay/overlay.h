@@ -73,9 +73,9 @@ struct kith_overlay {
     uint64_t own_at_us;     /* when to sign the next */
     uint64_t created_ms[2]; /* of the newest own manifests of weights and labels */
     uint64_t tick_at_us;
-    bool changed;           /* liveness may have changed since the last look */
-    uint64_t look_at_us;    /* large lists are looked at once a second, small ones at once */
-    struct kith_msg status; /* the last STATUS that came; for observers */
+    bool changed;            /* liveness may have changed since the last look */
+    uint64_t look_at_us;     /* large lists are looked at once a second, small ones at once */
+    struct kith_msg *status; /* the last STATUS that came; NULL: none, or we are no observer */
     struct kith_id status_from;
     struct kith_id status_wanted; /* zero: nobody's */
     uint32_t fact_count;
@@ -85,6 +85,8 @@ struct kith_overlay {
 /* 0, NOMEM or RANGE. The overlay must not move afterwards. */
 int kith_overlay_init(struct kith_overlay *overlay, const struct kith_overlay_config *config);
 void kith_overlay_release(struct kith_overlay *overlay);
+/* Bytes held besides the struct itself. */
+size_t kith_overlay_memory(const struct kith_overlay *overlay);
 
 /* `book` is what kith_overlay_book gave in an earlier life; anything malformed in it is ignored. */
 void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *own,

@@ -30,6 +30,11 @@ void kith_peers_release(struct kith_peers *peers)
     memset(peers, 0, sizeof *peers);
 }
 
+size_t kith_peers_memory(const struct kith_peers *peers)
+{
+    return peers->max * (sizeof *peers->at + sizeof *peers->order);
+}
+
 /* The first position in the order whose id is not below `id`. */
 static uint32_t lower_bound(const struct kith_peers *peers, const struct kith_id *id)
 {

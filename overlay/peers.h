@@ -53,6 +53,7 @@ struct kith_peers {
 int kith_peers_init(struct kith_peers *peers, uint32_t max, const struct kith_id *self,
                     const struct kith_id *swarm, const struct kith_scheme *scheme);
 void kith_peers_release(struct kith_peers *peers);
+size_t kith_peers_memory(const struct kith_peers *peers);
 
 /* Look at a record from anywhere: full validation, cheapest first. 0 and the peer if it is new
  * knowledge; KITH_ERR_EXISTS if exactly this was known; else why it was refused (counted). A record

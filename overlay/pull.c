@@ -1,5 +1,6 @@
 #include "overlay/pull.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -7,9 +8,9 @@
 
 enum { MANIFEST_FUTURE_MS = KITH_RECORD_FUTURE_MAX_S * 1000 };
 
-void kith_pulls_init(struct kith_pulls *pulls, struct kith_peers *peers, struct kith_links *links,
-                     struct kith_dialer *dialer, struct kith_objects *objects,
-                     struct kith_serve *serve)
+int kith_pulls_init(struct kith_pulls *pulls, struct kith_peers *peers, struct kith_links *links,
+                    struct kith_dialer *dialer, struct kith_objects *objects,
+                    struct kith_serve *serve)
 {
     memset(pulls, 0, sizeof *pulls);
     pulls->peers = peers;
@@ -17,6 +18,22 @@ void kith_pulls_init(struct kith_pulls *pulls, struct kith_peers *peers, struct 
     pulls->dialer = dialer;
     pulls->objects = objects;
     pulls->serve = serve;
+    if (objects->count == 0) return 0;
+    pulls->at = calloc(KITH_PULLS_MAX, sizeof *pulls->at);
+    if (!pulls->at) return KITH_ERR_NOMEM;
+    pulls->count = KITH_PULLS_MAX;
+    return 0;
+}
+
+void kith_pulls_release(struct kith_pulls *pulls)
+{
+    free(pulls->at);
+    memset(pulls, 0, sizeof *pulls);
+}
+
+size_t kith_pulls_memory(const struct kith_pulls *pulls)
+{
+    return pulls->count * sizeof *pulls->at;
 }
 
 static bool is_busy(const struct kith_pull *pull)
@@ -27,7 +44,7 @@ static bool is_busy(const struct kith_pull *pull)
 uint32_t kith_pulls_under_way(const struct kith_pulls *pulls)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++)
+    for (uint32_t i = 0; i < pulls->count; i++)
         count += is_busy(&pulls->at[i]);
     return count;
 }
@@ -54,7 +71,7 @@ static void end(struct kith_pulls *pulls, struct kith_pull *pull, int err,
 
 struct kith_pull *kith_pulls_next_ended(struct kith_pulls *pulls)
 {
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++)
+    for (uint32_t i = 0; i < pulls->count; i++)
         if (pulls->at[i].phase == KITH_PULL_ENDED) return &pulls->at[i];
     return NULL;
 }
@@ -67,7 +84,7 @@ void kith_pulls_free(struct kith_pull *pull)
 
 void kith_pulls_cancel(struct kith_pulls *pulls, int err, const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++)
+    for (uint32_t i = 0; i < pulls->count; i++)
         if (is_busy(&pulls->at[i])) end(pulls, &pulls->at[i], err, turn);
 }
 
@@ -94,7 +111,7 @@ bool kith_pulls_start(struct kith_pulls *pulls, struct kith_peer *author,
                       const struct kith_pull_terms *terms, const struct kith_turn *turn)
 {
     struct kith_pull *pull = NULL;
-    for (uint32_t i = 0; i < KITH_PULLS_MAX && !pull; i++)
+    for (uint32_t i = 0; i < pulls->count && !pull; i++)
         if (pulls->at[i].phase == KITH_PULL_FREE) pull = &pulls->at[i];
     if (!pull || !kith_dialer_want(pulls->dialer, author, turn)) return false;
     memset(pull, 0, sizeof *pull);
@@ -193,7 +210,7 @@ static void ban(struct kith_pulls *pulls, const struct kith_link_slot *slot,
 void kith_pulls_on_ready(struct kith_pulls *pulls, const struct kith_link_slot *slot,
                          const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++) {
+    for (uint32_t i = 0; i < pulls->count; i++) {
         struct kith_pull *pull = &pulls->at[i];
         if (pull->phase != KITH_PULL_LINKING || !kith_id_eq(&pull->author, &slot->peer)) continue;
         struct kith_link_slot *own = kith_links_find(pulls->links, slot->link);
@@ -204,7 +221,7 @@ void kith_pulls_on_ready(struct kith_pulls *pulls, const struct kith_link_slot *
 void kith_pulls_on_unreachable(struct kith_pulls *pulls, const struct kith_id *author,
                                const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++) {
+    for (uint32_t i = 0; i < pulls->count; i++) {
         struct kith_pull *pull = &pulls->at[i];
         bool theirs = kith_id_eq(&pull->author, author);
         if (pull->phase == KITH_PULL_LINKING && theirs) end(pulls, pull, KITH_ERR_TIMEOUT, turn);
@@ -213,7 +230,7 @@ void kith_pulls_on_unreachable(struct kith_pulls *pulls, const struct kith_id *a
 
 void kith_pulls_on_down(struct kith_pulls *pulls, kith_link link, const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++) {
+    for (uint32_t i = 0; i < pulls->count; i++) {
         struct kith_pull *pull = &pulls->at[i];
         if (!is_busy(pull) || pull->source != link) continue;
         change_source(pulls, pull, KITH_ERR_CLOSED, turn);
@@ -289,7 +306,7 @@ static void take_manifest(struct kith_pulls *pulls, struct kith_pull *pull,
 void kith_pulls_on_head(struct kith_pulls *pulls, const struct kith_link_slot *slot,
                         const struct kith_msg *msg, const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++) {
+    for (uint32_t i = 0; i < pulls->count; i++) {
         struct kith_pull *pull = &pulls->at[i];
         if (pull->phase != KITH_PULL_HEAD || pull->source != slot->link) continue;
         if (pull->terms.kind != msg->head.kind || !kith_id_eq(&pull->author, &msg->head.author))
@@ -354,7 +371,7 @@ void kith_pulls_on_block(struct kith_pulls *pulls, const struct kith_link_slot *
                          const struct kith_msg *msg, const struct kith_turn *turn)
 {
     turn->stats->bulk_bytes_in += msg->piece.data.len;
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++) {
+    for (uint32_t i = 0; i < pulls->count; i++) {
         struct kith_pull *pull = &pulls->at[i];
         if (!is_busy(pull) || pull->source != slot->link || !pull->object) continue;
         if (!kith_id_eq(&pull->object->id, &msg->piece.object) || !is_awaited(pull, msg)) continue;
@@ -370,7 +387,7 @@ void kith_pulls_on_block(struct kith_pulls *pulls, const struct kith_link_slot *
 void kith_pulls_on_nope(struct kith_pulls *pulls, const struct kith_link_slot *slot,
                         const struct kith_msg *msg, const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++) {
+    for (uint32_t i = 0; i < pulls->count; i++) {
         struct kith_pull *pull = &pulls->at[i];
         if (!is_busy(pull) || pull->source != slot->link || !pull->object) continue;
         if (!kith_id_eq(&pull->object->id, &msg->piece.object)) continue;
@@ -393,7 +410,7 @@ static uint64_t pull_deadline(const struct kith_pull *pull)
 
 void kith_pulls_on_deadline(struct kith_pulls *pulls, const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++) {
+    for (uint32_t i = 0; i < pulls->count; i++) {
         struct kith_pull *pull = &pulls->at[i];
         if (turn->now_us < pull_deadline(pull)) continue;
         if (turn->now_us >= pull->progress_us + KITH_PULL_STALL_US)
@@ -406,7 +423,7 @@ void kith_pulls_on_deadline(struct kith_pulls *pulls, const struct kith_turn *tu
 uint64_t kith_pulls_deadline_us(const struct kith_pulls *pulls)
 {
     uint64_t least = KITH_NEVER;
-    for (uint32_t i = 0; i < KITH_PULLS_MAX; i++) {
+    for (uint32_t i = 0; i < pulls->count; i++) {
         uint64_t deadline = pull_deadline(&pulls->at[i]);
         if (deadline < least) least = deadline;
     }

@@ -67,12 +67,16 @@ struct kith_pulls {
     struct kith_dialer *dialer;
     struct kith_objects *objects;
     struct kith_serve *serve;
-    struct kith_pull at[KITH_PULLS_MAX];
+    uint32_t count; /* KITH_PULLS_MAX, or 0: there is room for no object */
+    struct kith_pull *at;
 };
 
-void kith_pulls_init(struct kith_pulls *pulls, struct kith_peers *peers, struct kith_links *links,
-                     struct kith_dialer *dialer, struct kith_objects *objects,
-                     struct kith_serve *serve);
+/* 0 or KITH_ERR_NOMEM. */
+int kith_pulls_init(struct kith_pulls *pulls, struct kith_peers *peers, struct kith_links *links,
+                    struct kith_dialer *dialer, struct kith_objects *objects,
+                    struct kith_serve *serve);
+void kith_pulls_release(struct kith_pulls *pulls);
+size_t kith_pulls_memory(const struct kith_pulls *pulls);
 /* False if the author cannot be reached or all pulls are busy. */
 bool kith_pulls_start(struct kith_pulls *pulls, struct kith_peer *author,
                       const struct kith_pull_terms *terms, const struct kith_turn *turn);

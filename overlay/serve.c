@@ -1,13 +1,30 @@
 #include "overlay/serve.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/err.h"
 
 enum { SMALL_MSG_MAX = 512 };
 
-void kith_serve_init(struct kith_serve *serve, struct kith_objects *objects)
+int kith_serve_init(struct kith_serve *serve, struct kith_objects *objects)
 {
     memset(serve, 0, sizeof *serve);
     serve->objects = objects;
+    if (objects->count == 0) return 0;
+    serve->head = calloc(KITH_HEADS_MAX, sizeof *serve->head);
+    return serve->head ? 0 : KITH_ERR_NOMEM;
+}
+
+void kith_serve_release(struct kith_serve *serve)
+{
+    free(serve->head);
+    memset(serve, 0, sizeof *serve);
+}
+
+size_t kith_serve_memory(const struct kith_serve *serve)
+{
+    return serve->head ? KITH_HEADS_MAX * sizeof *serve->head : 0;
 }
 
 static struct kith_head *head_of(struct kith_serve *serve, enum kith_manifest_kind kind,

@@ -24,10 +24,13 @@ struct kith_serve {
     struct kith_objects *objects;
     uint32_t count;
     uint64_t uses;
-    struct kith_head head[KITH_HEADS_MAX];
+    struct kith_head *head; /* [KITH_HEADS_MAX] */
 };
 
-void kith_serve_init(struct kith_serve *serve, struct kith_objects *objects);
+/* Without room for any object nothing is ever published. 0 or KITH_ERR_NOMEM. */
+int kith_serve_init(struct kith_serve *serve, struct kith_objects *objects);
+void kith_serve_release(struct kith_serve *serve);
+size_t kith_serve_memory(const struct kith_serve *serve);
 /* This sealed manifest is now the newest of its author and kind. */
 void kith_serve_publish(struct kith_serve *serve, const struct kith_manifest *manifest,
                         struct kith_bytes sealed);

@@ -90,7 +90,8 @@ static int make_parts(struct kith_world *world)
     config->net.deliver = deliver;
     config->dht.nodes = nodes;
     size_t items = (size_t)nodes * ITEMS_PER_NODE + (size_t)config->net.links_max * ITEMS_PER_LINK;
-    int err = kith_heap_init(&world->heap, items);
+    int err = kith_outbox_init(&world->outbox, KITH_STEP_EFFECTS_MAX, KITH_STEP_BYTES_MAX);
+    if (!err) err = kith_heap_init(&world->heap, items);
     if (!err) err = kith_sim_net_new(&config->net, config->seed, &world->net);
     if (!err) err = kith_sim_dht_new(&config->dht, config->seed, &world->dht);
     if (!err) err = kith_sim_store_new(nodes, config->seed, &world->store);
@@ -139,6 +140,7 @@ void kith_world_free(struct kith_world *world)
     kith_sim_net_free(world->net);
     kith_sim_pool_release(&world->pool);
     kith_heap_release(&world->heap);
+    kith_outbox_release(&world->outbox);
     free(world->operations);
     free(world->faults);
     free(world->hosts);
@@ -191,7 +193,7 @@ void kith_world_feed(struct kith_world *world, uint32_t node, struct kith_event 
     const struct kith_world_filter *filter = &world->config.filter;
     struct kith_effects effects;
     if (filter->event) filter->event(filter->context, node, event);
-    kith_node_step(host->node, event, &effects);
+    kith_node_step(host->node, event, &world->outbox, &effects);
     world->counters.steps++;
     if (filter->effects) filter->effects(filter->context, node, event, &effects);
     apply_all(world, node, &effects);

@@ -64,6 +64,7 @@ struct kith_world_fault_place {
 struct kith_world {
     struct kith_world_config config;
     struct kith_heap heap;
+    struct kith_outbox outbox; /* lent to every step */
     uint64_t now_us;
     struct kith_world_host *hosts;
     uint32_t *by_hotkey; /* [nodes], sorted */

@@ -118,6 +118,12 @@ void kith_pool_release(struct kith_pool *pool)
     memset(pool, 0, sizeof *pool);
 }
 
+size_t kith_pool_memory(const struct kith_pool *pool)
+{
+    size_t row = sizeof *pool->positions + pool->classes * sizeof *pool->targets;
+    return pool->rows_max * row + pool->public_count * sizeof *pool->slots;
+}
+
 void kith_pool_clear(struct kith_pool *pool)
 {
     for (uint32_t i = 0; i < pool->public_count; i++)

@@ -55,6 +55,7 @@ struct kith_pool {
 /* 0 or NOMEM. */
 int kith_pool_init(struct kith_pool *pool, uint32_t public_count, uint32_t classes);
 void kith_pool_release(struct kith_pool *pool);
+size_t kith_pool_memory(const struct kith_pool *pool);
 void kith_pool_clear(struct kith_pool *pool);
 /* Take in what one teacher said, or set its err to TYPE or SHAPE. */
 void kith_pool_add(struct kith_pool *pool, const struct kith_id *swarm,

@@ -56,6 +56,8 @@ struct kith_learner;
  * +-1 / sqrt(its inputs). */
 struct kith_learner *kith_learner_new(const struct kith_learner_config *config);
 void kith_learner_free(struct kith_learner *learner);
+/* All memory that it holds, in bytes; the task and the shard are not its own. */
+size_t kith_learner_memory(const struct kith_learner *learner);
 /* Resume from what a job's checkpoint gave. 0, or TRUNCATED, TRAILING, VERSION (no checkpoint of
  * this version), SWARM, SHAPE (another model), NOT_FINITE, HASH; the learner is unchanged unless 0.
  * `ret_round`: the next round. */

@@ -32,13 +32,18 @@ static size_t frame_room(enum kith_wire wire, size_t params)
     return own > fine ? own : fine;
 }
 
+static uint32_t rows_of_pass(const struct kith_learner_config *config)
+{
+    return 2 * config->batch > KITH_EVALUATE_ROWS ? 2 * config->batch : KITH_EVALUATE_ROWS;
+}
+
 static bool allocate(struct kith_learner *learner)
 {
     const struct kith_learner_config *config = &learner->config;
     const struct kith_task *task = config->task;
     size_t params = config->arch.params;
     uint32_t classes = task->train.classes;
-    uint32_t rows = 2 * config->batch > KITH_EVALUATE_ROWS ? 2 * config->batch : KITH_EVALUATE_ROWS;
+    uint32_t rows = rows_of_pass(config);
     bool pool = kith_pool_init(&learner->pool, task->public_count, classes) == 0;
     learner->model = kith_model_new(&config->arch, config->kernels, rows);
     learner->peer = kith_model_new(&config->arch, config->kernels, rows);
@@ -130,6 +135,21 @@ void kith_learner_free(struct kith_learner *learner)
     free(learner->labels);
     free(learner->checkpoint);
     free(learner);
+}
+
+size_t kith_learner_memory(const struct kith_learner *learner)
+{
+    const struct kith_learner_config *config = &learner->config;
+    const struct kith_task *task = config->task;
+    size_t params = config->arch.params;
+    uint32_t classes = task->train.classes;
+    size_t floats = 4 * params + 2 * (size_t)rows_of_pass(config) * classes;
+    size_t bytes = sizeof *learner + floats * sizeof(float);
+    bytes += kith_model_memory(learner->model) + kith_model_memory(learner->peer);
+    bytes += kith_pool_memory(&learner->pool);
+    bytes += (config->shard_count + (size_t)task->test.count) * sizeof(uint32_t);
+    bytes += frame_room(config->wire, params) + kith_labels_size(KITH_PUBLIC_BATCH, classes);
+    return bytes + checkpoint_size(params);
 }
 
 void kith_learner_weights(const struct kith_learner *learner, float *ret)

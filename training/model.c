@@ -176,6 +176,24 @@ void kith_model_free(struct kith_model *model)
     free(model);
 }
 
+size_t kith_model_memory(const struct kith_model *model)
+{
+    const struct kith_arch *arch = &model->arch;
+    size_t floats = model->rows_max, d = 0, scratch = 0;
+    for (uint32_t l = 0; l <= arch->layers; l++) {
+        size_t x = floats_of(&model->set.gemm, model->rows_max, arch->width[l]);
+        floats += x;
+        if (l > 0 && x > d) d = x;
+    }
+    for (uint32_t l = 0; l < arch->layers; l++) {
+        uint32_t in = arch->width[l], out = arch->width[l + 1];
+        size_t turned = (size_t)padded(in) * padded(out);
+        floats += 2 * floats_of(&model->set.gemm, in, out) + 2 * padded(out);
+        if (turned > scratch) scratch = turned;
+    }
+    return sizeof *model + (floats + 2 * d + scratch) * sizeof(float);
+}
+
 /* to[j][i] = from[i][j], for `rows` rows and `columns` columns. */
 static void turn(const float *from, size_t from_row, uint32_t rows, uint32_t columns, float *to,
                  size_t to_row)

@@ -4,6 +4,7 @@
 #ifndef KITH_TRAINING_MODEL_H
 #define KITH_TRAINING_MODEL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "training/arch.h"
@@ -53,6 +54,8 @@ struct kith_step_losses {
 struct kith_model *kith_model_new(const struct kith_arch *arch, enum kith_kernels kernels,
                                   uint32_t rows_max);
 void kith_model_free(struct kith_model *model);
+/* All memory that it holds, in bytes. */
+size_t kith_model_memory(const struct kith_model *model);
 
 void kith_model_set_weights(struct kith_model *model, const float *plain);
 void kith_model_get_weights(const struct kith_model *model, float *ret_plain);

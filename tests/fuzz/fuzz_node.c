@@ -31,6 +31,7 @@ static const struct kith_scheme fake = {"fake", fake_sign, fake_verify};
 
 struct play {
     struct kith_node *node;
+    struct kith_outbox outbox;
     struct kith_config config;
     struct kith_reader input;
     uint64_t now_us, wall_ms;
@@ -80,7 +81,7 @@ static void feed(struct play *play, struct kith_event *event)
     struct kith_id peers[PEERS_SEEN];
     event->now_us = play->now_us;
     event->wall_ms = play->wall_ms;
-    kith_node_step(play->node, event, &effects);
+    kith_node_step(play->node, event, &play->outbox, &effects);
     for (size_t i = 0; i < effects.count; i++)
         look_at(play, &effects.at[i]);
     uint32_t count = kith_node_peers(play->node, peers, PEERS_SEEN);
@@ -245,6 +246,7 @@ static void begin(struct play *play, const uint8_t *data, size_t size)
     require(kith_arch_parse("mlp:8", INPUTS, CLASSES, 1000, &play->config.learner.arch) == 0);
     play->node = kith_node_new(&play->config, seed);
     require(play->node != NULL);
+    require(kith_outbox_init(&play->outbox, KITH_STEP_EFFECTS_MAX, KITH_STEP_BYTES_MAX) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -268,5 +270,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     require(play.stopped);
     kith_node_free(play.node);
+    kith_outbox_release(&play.outbox);
     return 0;
 }

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -169,6 +170,32 @@ static void nodes_that_do_not_learn_keep_company(void)
     for (uint32_t i = 0; i < config.nodes; i++)
         check_int(kith_world_state(swarm->world, i), KITH_WORLD_STOPPED);
     kith_swarm_free(swarm);
+}
+
+/* What the allocator handed out while a node was made. */
+static size_t taken_by_start(const struct kith_sim_run_config *config)
+{
+    open_swarm(config);
+    struct mallinfo2 before = mallinfo2();
+    if (!kith_world_run(swarm->world, 0)) abort();
+    struct mallinfo2 after = mallinfo2();
+    return after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
+}
+
+/* kith_node_memory adds up what kith_node_new allocates; the allocator rounds up a little. */
+static void a_node_knows_what_it_holds(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+    struct kith_sim_run_config config = small(1, 9, 1);
+    for (int learns = 0; learns < 2; learns++) {
+        config.node.learns = learns;
+        size_t taken = taken_by_start(&config);
+        size_t held = kith_node_memory(kith_world_node(swarm->world, 0));
+        check(held <= taken);
+        check(held > taken - taken / 20 - 1024);
+        kith_swarm_free(swarm);
+    }
+#endif
 }
 
 /* np never counts oneself: 0, 1, 2 and 19 others. */
@@ -375,6 +402,7 @@ int main(void)
     run(threads_change_nothing);
     run(real_signatures_work_too);
     run(nodes_that_do_not_learn_keep_company);
+    run(a_node_knows_what_it_holds);
     run(every_node_lists_all_others);
     run(hooks_see_jobs_their_sources_and_who_is_gone);
     run(a_restarted_node_goes_on_from_its_checkpoint);
