@@ -50,7 +50,8 @@ static int test_node(struct exam *exam, uint32_t node)
     exam->correct[node] = UINT32_MAX;
     if (!learner) return 0;
     const struct kith_arch *arch = kith_swarm_arch(swarm, node);
-    struct kith_model *model = kith_model_new(arch, swarm->config->node.learner.kernels, PASS_ROWS);
+    struct kith_model *model =
+        kith_model_new(arch, swarm->config->scenario.all.node.learner.kernels, PASS_ROWS);
     float *weights = malloc(arch->params * sizeof *weights);
     float *probabilities = malloc((size_t)PASS_ROWS * swarm->test.classes * sizeof *probabilities);
     int err = model && weights && probabilities ? 0 : KITH_ERR_NOMEM;
@@ -69,7 +70,7 @@ static void *test_nodes(void *context)
 {
     struct exam *exam = context;
     uint32_t node;
-    while ((node = atomic_fetch_add(&exam->next, 1)) < exam->swarm->config->nodes) {
+    while ((node = atomic_fetch_add(&exam->next, 1)) < exam->swarm->config->scenario.nodes) {
         int err = test_node(exam, node);
         if (err) atomic_store(&exam->err, err);
     }
@@ -102,7 +103,7 @@ int kith_swarm_digest(const struct kith_swarm *swarm, struct kith_id *ret_digest
 {
     struct kith_hash hash;
     kith_hash_init(&hash);
-    for (uint32_t i = 0; i < swarm->config->nodes; i++) {
+    for (uint32_t i = 0; i < swarm->config->scenario.nodes; i++) {
         const struct kith_node *node = kith_world_node(swarm->world, i);
         const struct kith_learner *learner = node ? kith_node_learner(node) : NULL;
         kith_hash_add_u64(&hash, learner != NULL);

@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/rng.h"
-
 enum kith_fault_kind {
     KITH_FAULT_START,   /* the node starts, from what it stored; nothing if it is up */
     KITH_FAULT_KILL,    /* kill -9: memory gone, what it stored stays; with `flag`, but for the last
@@ -20,7 +18,7 @@ enum kith_fault_kind {
     KITH_FAULT_DISK,    /* the node's disk is `a`: enum kith_sim_disk */
     KITH_FAULT_DHT,     /* the node's DHT is `a`: enum kith_sim_dht_mode */
     KITH_FAULT_SKEW,    /* the node's wall clock is `skew_ms` ahead */
-    KITH_FAULT_SPEED,   /* the node trains at `a` thousandths of the configured speed, > 0 */
+    KITH_FAULT_SPEED,   /* the node trains at `a` thousandths of its own speed, > 0 */
     KITH_FAULT_WALL,    /* the node can no more be dialled; with `flag` it can again */
     KITH_FAULT_BANDWIDTH, /* the node's link takes `a` bytes a second each way, 0: no limit */
     KITH_FAULT_LOSS,      /* `a` thousandths of all messages are lost on the way, < 1000 */
@@ -34,13 +32,5 @@ struct kith_fault {
     bool flag;
     int64_t skew_ms;
 };
-
-struct kith_world;
-
-/* Kill floor(share * nodes) nodes drawn from the seed, node 0 first among them if `with_first`, at
- * `at_us`; start each again `restart_after_us` later, 0: never. Returns how many. */
-uint32_t kith_fault_kill_share(struct kith_world *world, const uint8_t seed[static KITH_SEED_LEN],
-                               double share, bool with_first, uint64_t at_us,
-                               uint64_t restart_after_us);
 
 #endif

@@ -54,14 +54,14 @@ void kith_sim_report_table(const struct kith_sim_run_config *config,
 {
     char a[32], b[32], c[32], hex[2 * KITH_ID_LEN + 1];
     fprintf(out, "nodes               %u, %u at the end, seed %llu\n", result->nodes, result->alive,
-            (unsigned long long)config->seed);
+            (unsigned long long)config->scenario.seed);
     if (result->learners > 0)
         fprintf(out,
                 "accuracy            mean %.2f %%   worst %.2f %%   10th percentile %.2f %%   "
                 "best %.2f %%\n",
                 result->accuracy.mean, result->accuracy.worst, result->accuracy.tenth,
                 result->accuracy.best);
-    if (config->node.learns)
+    if (config->scenario.all.node.learns)
         fprintf(out, "rounds a node       mean %.1f   least %llu   most %llu\n",
                 result->rounds_mean, (unsigned long long)result->rounds_least,
                 (unsigned long long)result->rounds_most);
@@ -71,7 +71,7 @@ void kith_sim_report_table(const struct kith_sim_run_config *config,
             human(result->sent_per_node, a), human(result->received_per_node, b),
             human(result->bulk_sent_per_node, c));
     fprintf(out, "messages            %llu\n", (unsigned long long)result->messages);
-    if (config->node.learns)
+    if (config->scenario.all.node.learns)
         fprintf(out, "learned from peers  %llu models mixed in, %llu sets of soft labels\n",
                 (unsigned long long)result->mixed, (unsigned long long)result->taught);
     fprintf(out, "dropped             %llu messages and records\n",
@@ -79,9 +79,9 @@ void kith_sim_report_table(const struct kith_sim_run_config *config,
     fprintf(out, "time                %.3f virtual s   %.2f wall s   %.2f CPU s   %llu steps\n",
             result->virtual_s, result->wall_s, result->cpu_s, (unsigned long long)result->steps);
     fprintf(out, "trace hash          %s\n", hex_of(&result->trace, hex));
-    if (!config->node.learns) return;
+    if (!config->scenario.all.node.learns) return;
     fprintf(out, "weight digest       %s%s\n", hex_of(&result->digest, hex),
-            config->node.learner.kernels == KITH_KERNELS_EXACT
+            config->scenario.all.node.learner.kernels == KITH_KERNELS_EXACT
                 ? ""
                 : "  (not exact kernels: good on this machine only)");
 }
@@ -101,16 +101,16 @@ static json_t *result_json(const struct kith_sim_run_config *config,
     return json_pack("{s:I,s:I,s:I,s:o,s:{s:f,s:I,s:I},s:{s:f,s:I},s:{s:f,s:f,s:f},s:I,s:I,s:I,s:I,"
                      "s:I,s:f,s:f,s:f,s:s,s:s}",
                      "nodes", (json_int_t)result->nodes, "alive", (json_int_t)result->alive, "seed",
-                     (json_int_t)config->seed, "accuracy", spread_json(&result->accuracy), "rounds",
-                     "mean", result->rounds_mean, "least", (json_int_t)result->rounds_least, "most",
-                     (json_int_t)result->rounds_most, "peers", "mean", result->peers_mean, "least",
-                     (json_int_t)result->peers_least, "bytes_per_node", "sent",
-                     result->sent_per_node, "received", result->received_per_node, "bulk_sent",
-                     result->bulk_sent_per_node, "messages", (json_int_t)result->messages, "mixed",
-                     (json_int_t)result->mixed, "taught", (json_int_t)result->taught, "dropped",
-                     (json_int_t)result->dropped, "steps", (json_int_t)result->steps, "virtual_s",
-                     result->virtual_s, "wall_s", result->wall_s, "cpu_s", result->cpu_s, "trace",
-                     trace, "digest", digest);
+                     (json_int_t)config->scenario.seed, "accuracy", spread_json(&result->accuracy),
+                     "rounds", "mean", result->rounds_mean, "least",
+                     (json_int_t)result->rounds_least, "most", (json_int_t)result->rounds_most,
+                     "peers", "mean", result->peers_mean, "least", (json_int_t)result->peers_least,
+                     "bytes_per_node", "sent", result->sent_per_node, "received",
+                     result->received_per_node, "bulk_sent", result->bulk_sent_per_node, "messages",
+                     (json_int_t)result->messages, "mixed", (json_int_t)result->mixed, "taught",
+                     (json_int_t)result->taught, "dropped", (json_int_t)result->dropped, "steps",
+                     (json_int_t)result->steps, "virtual_s", result->virtual_s, "wall_s",
+                     result->wall_s, "cpu_s", result->cpu_s, "trace", trace, "digest", digest);
 }
 
 int kith_sim_report_json(const struct kith_sim_run_config *config,

@@ -26,6 +26,8 @@ struct kith_sim_result {
     uint64_t rounds_most;
     double peers_mean; /* nP at the end */
     uint64_t peers_least;
+    uint64_t unlisted; /* pairs of nodes that are up of which the first does not list the second */
+    uint32_t components;  /* of the graph of links between nodes that are up */
     double sent_per_node; /* bytes of messages */
     double received_per_node;
     double bulk_sent_per_node;

@@ -7,14 +7,13 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "sim/sim_report.h"
+#include "sim/scenario_metrics.h"
 #include "sim/sim_swarm.h"
 #include "sim/sim_trace.h"
 
 enum {
     CHUNK_US = 250 * 1000,          /* between two looks at how far the nodes are */
     STOPPING_US = 60 * 1000 * 1000, /* the longest a world may take to stop */
-    START_WINDOW_US = 1000 * 1000,  /* in which all nodes start */
     BAR_WIDTH = 30,
     /* Measured, rounded up: what a node takes besides its models, and for each parameter (weights,
      * momentum, a peer's model, scratch, room for snapshots). */
@@ -22,63 +21,11 @@ enum {
     PARAM_BYTES = 75,
 };
 
-#define VIRTUAL_S_MAX 1e8
-
 void kith_sim_run_config_default(struct kith_sim_run_config *ret)
 {
     memset(ret, 0, sizeof *ret);
-    ret->nodes = 8;
-    ret->seed = 1;
-    kith_config_default(&ret->node);
-    ret->node.round_min_us = 1000000;
-    ret->partition.kind = KITH_PARTITION_IID;
-    ret->model_count = 1;
-    strcpy(ret->model[0], "mlp:256,128");
-    ret->rounds = 20;
-    ret->latency_ms = 50;
-    ret->gflops = 1;
+    kith_scenario_default(&ret->scenario);
     ret->threads = 1;
-}
-
-/* A comparison that is false for NaN. */
-static bool within(double value, double least, double most)
-{
-    return value >= least && value <= most;
-}
-
-int kith_sim_run_config_check(const struct kith_sim_run_config *config, const char **ret_field,
-                              const char **ret_allowed)
-{
-    bool learns = config->node.learns;
-    bool ends = config->virtual_s > 0 || (learns && config->rounds > 0);
-    struct {
-        const char *field;
-        const char *allowed;
-        bool good;
-    } rows[] = {
-        {"nodes", "1 to 16384", config->nodes >= 1 && config->nodes <= KITH_SIM_NODES_MAX},
-        {"model", "1 to 16 of them",
-         config->model_count >= 1 && config->model_count <= KITH_SIM_MODELS_MAX},
-        {"classes", "at most 16 sets", config->class_set_count <= KITH_SIM_CLASS_SETS_MAX},
-        {"rounds", "a number above 0, unless --seconds is given", ends || !learns},
-        {"no-training", "given with --seconds: no round would ever end", ends || learns},
-        {"seconds", "0 to 100000000", within(config->virtual_s, 0, VIRTUAL_S_MAX)},
-        {"latency", "0 to 10000 ms", within(config->latency_ms, 0, 10000)},
-        {"bandwidth", "0 to 1000000 Mbit/s", within(config->bandwidth_mbps, 0, 1e6)},
-        {"loss", "0 to 0.9", within(config->loss, 0, 0.9)},
-        {"gflops", "0.000001 to 1000000", within(config->gflops, 1e-6, 1e6)},
-        {"kill-share", "0 to 1", within(config->kill_share, 0, 1)},
-        {"kill-at", "0 to 100000000 s", within(config->kill_at_s, 0, VIRTUAL_S_MAX)},
-        {"restart-after", "0 to 100000000 s", within(config->restart_after_s, 0, VIRTUAL_S_MAX)},
-        {"threads", "1 to 64", config->threads >= 1 && config->threads <= KITH_SIM_THREADS_MAX},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].good) continue;
-        *ret_field = rows[i].field;
-        *ret_allowed = rows[i].allowed;
-        return KITH_ERR_RANGE;
-    }
-    return 0;
 }
 
 /* One run under way. */
@@ -139,8 +86,8 @@ static int open_trace(struct run *run)
         return KITH_ERR_IO;
     }
     uint32_t kinds = KITH_SIM_TRACE_ALL & ~(uint32_t)KITH_SIM_TRACE_MESSAGES;
-    run->trace =
-        kith_sim_trace_new(run->swarm->world, config->nodes, kinds, run->trace_file, write_line);
+    run->trace = kith_sim_trace_new(run->swarm->world, config->scenario.nodes, kinds,
+                                    run->trace_file, write_line);
     if (run->trace) return 0;
     fprintf(run->err, "out of memory\n");
     return KITH_ERR_NOMEM;
@@ -161,25 +108,6 @@ static int close_trace(struct run *run)
 
 /* --- running --- */
 
-static uint64_t to_us(double seconds)
-{
-    return (uint64_t)(seconds * 1e6);
-}
-
-/* All start within a second, in an order drawn from the seed. */
-static void schedule(struct run *run, const uint8_t seed[static KITH_SEED_LEN])
-{
-    struct kith_rng rng;
-    const struct kith_sim_run_config *config = run->config;
-    kith_rng_split(&rng, seed, "start", 0);
-    for (uint32_t i = 0; i < config->nodes; i++) {
-        struct kith_fault start = {.kind = KITH_FAULT_START, .node = i};
-        kith_world_at(run->swarm->world, kith_rng_below(&rng, START_WINDOW_US), &start);
-    }
-    kith_fault_kill_share(run->swarm->world, seed, config->kill_share, config->kill_first,
-                          to_us(config->kill_at_s), to_us(config->restart_after_s));
-}
-
 /* How far the run is, 0 to 1: by the slower of its nodes' mean, or by time. */
 static double progress_of(const struct run *run, bool *ret_is_done)
 {
@@ -187,21 +115,18 @@ static double progress_of(const struct run *run, bool *ret_is_done)
     const struct kith_world *world = run->swarm->world;
     double done = 0;
     uint32_t up = 0, ready = 0;
-    for (uint32_t i = 0; i < config->nodes; i++) {
+    for (uint32_t i = 0; i < config->scenario.nodes; i++) {
         if (kith_world_state(world, i) != KITH_WORLD_UP) continue;
         uint64_t round = kith_node_stats(kith_world_node(world, i))->round;
         up++;
-        ready += round >= config->rounds;
-        if (config->rounds > 0) done += (double)round / (double)config->rounds;
+        ready += round >= config->scenario.rounds;
+        if (config->scenario.rounds > 0) done += (double)round / (double)config->scenario.rounds;
     }
     double now_s = (double)kith_world_now_us(world) / 1e6;
-    double by_time = config->virtual_s > 0 ? now_s / config->virtual_s : 0;
+    double by_time = config->scenario.virtual_s > 0 ? now_s / config->scenario.virtual_s : 0;
     double by_rounds = up > 0 ? done / up : 0;
-    bool are_started = now_s >= (double)START_WINDOW_US / 1e6;
-    bool are_faults_over =
-        config->kill_share <= 0 || now_s > config->kill_at_s + config->restart_after_s;
-    *ret_is_done =
-        by_time >= 1 || (config->rounds > 0 && ready == up && are_started && are_faults_over);
+    bool is_settled = now_s >= kith_scenario_settled_s(&config->scenario);
+    *ret_is_done = by_time >= 1 || (config->scenario.rounds > 0 && ready == up && is_settled);
     return by_time > by_rounds ? by_time : by_rounds;
 }
 
@@ -228,26 +153,9 @@ static void clear_bar(struct run *run)
 
 static bool all_stopped(const struct run *run)
 {
-    for (uint32_t i = 0; i < run->config->nodes; i++)
+    for (uint32_t i = 0; i < run->config->scenario.nodes; i++)
         if (kith_world_state(run->swarm->world, i) == KITH_WORLD_UP) return false;
     return true;
-}
-
-/* What the nodes knew of each other before they said goodbye. */
-static void count_peers(const struct run *run, struct kith_sim_result *result)
-{
-    uint32_t up = 0;
-    result->peers_least = UINT64_MAX;
-    for (uint32_t i = 0; i < run->config->nodes; i++) {
-        if (kith_world_state(run->swarm->world, i) != KITH_WORLD_UP) continue;
-        uint64_t peers = kith_node_stats(kith_world_node(run->swarm->world, i))->peers;
-        result->peers_mean += (double)peers;
-        if (peers < result->peers_least) result->peers_least = peers;
-        up++;
-    }
-    result->alive = up;
-    if (up > 0) result->peers_mean /= up;
-    if (up == 0) result->peers_least = 0;
 }
 
 /* True if no check failed. */
@@ -260,8 +168,9 @@ static bool run_world(struct run *run, struct kith_sim_result *result)
         draw_bar(run, progress_of(run, &is_done));
     }
     result->virtual_s = (double)kith_world_now_us(world) / 1e6;
-    count_peers(run, result);
-    for (uint32_t i = 0; i < run->config->nodes; i++) {
+    /* What the nodes knew of each other before they said goodbye. */
+    if (kith_scenario_look(world, result)) kith_world_fail(world, 0, "out of memory");
+    for (uint32_t i = 0; i < run->config->scenario.nodes; i++) {
         struct kith_fault stop = {.kind = KITH_FAULT_STOP, .node = i};
         kith_world_at(world, 0, &stop);
     }
@@ -295,7 +204,7 @@ static void count_stats(const struct run *run, struct kith_sim_result *result)
 {
     uint32_t count = 0;
     result->rounds_least = UINT64_MAX;
-    for (uint32_t i = 0; i < run->config->nodes; i++) {
+    for (uint32_t i = 0; i < run->config->scenario.nodes; i++) {
         const struct kith_node *node = kith_world_node(run->swarm->world, i);
         if (!node) continue;
         add_stats(result, kith_node_stats(node));
@@ -313,13 +222,13 @@ static void count_stats(const struct run *run, struct kith_sim_result *result)
 
 static int count_accuracy(const struct run *run, struct kith_sim_result *result)
 {
-    uint32_t nodes = run->config->nodes;
+    uint32_t nodes = run->config->scenario.nodes;
     uint32_t *correct = calloc(nodes, sizeof *correct);
     double *values = calloc(nodes, sizeof *values);
     int err = correct && values ? 0 : KITH_ERR_NOMEM;
     for (uint32_t i = 0; !err && i < nodes; i++)
         correct[i] = UINT32_MAX;
-    if (!err && run->config->node.learns)
+    if (!err && run->config->scenario.all.node.learns)
         err = kith_swarm_test(run->swarm, run->config->threads, correct);
     for (uint32_t i = 0; !err && i < nodes; i++)
         if (correct[i] != UINT32_MAX)
@@ -333,7 +242,7 @@ static int count_accuracy(const struct run *run, struct kith_sim_result *result)
 
 static int collect(const struct run *run, struct kith_sim_result *result)
 {
-    result->nodes = run->config->nodes;
+    result->nodes = run->config->scenario.nodes;
     result->steps = kith_world_counters(run->swarm->world)->steps;
     result->trace = kith_world_hash(run->swarm->world);
     count_stats(run, result);
@@ -352,10 +261,12 @@ static int finish(struct run *run, struct kith_sim_result *result, FILE *out)
         return err;
     }
     kith_sim_report_table(run->config, result, out);
-    if (!run->config->json_path) return 0;
-    err = kith_sim_report_json(run->config, result, run->config->json_path);
-    if (err) fprintf(run->err, "%s: %s\n", run->config->json_path, strerror(errno));
-    return err;
+    if (run->config->json_path) {
+        err = kith_sim_report_json(run->config, result, run->config->json_path);
+        if (err) fprintf(run->err, "%s: %s\n", run->config->json_path, strerror(errno));
+    }
+    bool holds = kith_scenario_judge(&run->config->scenario, result, run->err) == 0;
+    return !err && !holds ? KITH_ERR_RANGE : err;
 }
 
 /* False, and a line, if the nodes cannot fit this machine: a run that is killed by the kernel when
@@ -364,9 +275,9 @@ static bool fits(const struct run *run)
 {
     const struct kith_sim_run_config *config = run->config;
     double bytes = 0;
-    for (uint32_t i = 0; i < config->nodes; i++) {
+    for (uint32_t i = 0; i < config->scenario.nodes; i++) {
         bytes += NODE_BYTES;
-        if (!config->node.learns) continue;
+        if (!config->scenario.all.node.learns) continue;
         bytes += (double)PARAM_BYTES * (double)kith_swarm_arch(run->swarm, i)->params;
     }
     double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
@@ -374,8 +285,19 @@ static bool fits(const struct run *run)
     fprintf(run->err,
             "%u nodes of these models take about %.0f GB of memory, this machine has %.0f GB: take "
             "fewer, or smaller models\n",
-            config->nodes, bytes / 1e9, there / 1e9);
+            config->scenario.nodes, bytes / 1e9, there / 1e9);
     return false;
+}
+
+static int plan(const struct run *run, const uint8_t seed[static KITH_SEED_LEN])
+{
+    int err = kith_scenario_schedule(&run->config->scenario, run->swarm->world, seed);
+    if (err == KITH_ERR_RANGE)
+        fprintf(run->err, "the cuts divide the nodes into more than %d parts\n",
+                KITH_SIM_GROUPS_MAX);
+    else if (err)
+        fprintf(run->err, "%s\n", kith_err_text(err));
+    return err;
 }
 
 int kith_sim_run(const struct kith_sim_run_config *config, FILE *out, FILE *err)
@@ -397,16 +319,16 @@ int kith_sim_run(const struct kith_sim_run_config *config, FILE *out, FILE *err)
     }
     int status = fits(&run) ? try_json(&run) : KITH_ERR_NOMEM;
     if (!status) status = open_trace(&run);
+    if (!status) status = plan(&run, world.seed);
     if (!status) {
-        schedule(&run, world.seed);
         bool is_good = run_world(&run, &result);
         clear_bar(&run);
         if (is_good)
             status = finish(&run, &result, out);
         else
             fprintf(err, "check failed %s; again with --nodes %u --seed %llu and the same flags\n",
-                    kith_world_failure(run.swarm->world), config->nodes,
-                    (unsigned long long)config->seed);
+                    kith_world_failure(run.swarm->world), config->scenario.nodes,
+                    (unsigned long long)config->scenario.seed);
         if (!is_good) status = 1;
     }
     if (close_trace(&run)) status = 1;

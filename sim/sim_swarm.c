@@ -1,4 +1,4 @@
-#include "sim/sim_swarm.h"
+#include "sim/sim_split.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,24 +18,27 @@ static void world_seed(const struct kith_sim_run_config *config, uint8_t ret[sta
     struct kith_hash hash;
     kith_hash_init(&hash);
     kith_hash_add(&hash, "kith/sim/seed", 14);
-    kith_hash_add_u64(&hash, config->seed);
+    kith_hash_add_u64(&hash, config->scenario.seed);
     memcpy(ret, kith_hash_end(&hash).bytes, KITH_SEED_LEN);
 }
 
 void kith_swarm_world_config(const struct kith_sim_run_config *config,
                              struct kith_world_config *ret)
 {
+    const struct kith_scenario *scenario = &config->scenario;
     kith_world_config_default(ret);
-    ret->nodes = config->nodes;
+    ret->nodes = config->scenario.nodes;
     world_seed(config, ret->seed);
-    ret->net.latency_us = (uint32_t)(config->latency_ms * 1000);
-    ret->net.bytes_per_s = (uint64_t)(config->bandwidth_mbps * 1e6 / 8);
-    ret->net.loss = config->loss;
+    ret->net.latency = scenario->latency;
+    ret->net.latency_us = (uint32_t)(scenario->latency_ms * 1000);
+    ret->net.bytes_per_s = (uint64_t)(scenario->all.bandwidth_mbps * 1e6 / 8);
+    ret->net.loss = scenario->loss;
+    ret->net.cuts_per_hour = scenario->cuts_per_hour;
     ret->threads = config->threads;
-    ret->flops = config->gflops * 1e9;
-    ret->real_signatures = config->real_signatures;
-    ret->blank_disks = config->restart_after_s <= 0;
-    ret->check_every = config->nodes <= 64 ? 1 : config->nodes;
+    ret->flops = scenario->all.gflops * 1e9;
+    ret->real_signatures = scenario->real_signatures;
+    ret->blank_disks = !kith_scenario_restarts(scenario);
+    ret->check_every = config->scenario.nodes <= 64 ? 1 : config->scenario.nodes;
 }
 
 /* --- the task --- */
@@ -48,7 +51,7 @@ static int make_synthetic(struct kith_swarm *swarm)
     swarm->rules.classes = KITH_SIM_SYNTHETIC_CLASSES;
     swarm->rules.public_count = SYNTHETIC_PUBLIC;
     uint32_t count = SYNTHETIC_TRAIN;
-    uint32_t wanted = SYNTHETIC_PUBLIC + swarm->config->nodes * KITH_NODE_ROWS_MIN;
+    uint32_t wanted = SYNTHETIC_PUBLIC + swarm->config->scenario.nodes * KITH_NODE_ROWS_MIN;
     if (count < wanted) count = wanted;
     int err = kith_dataset_synthetic(seed, 0, count, swarm->rules.inputs, swarm->rules.classes,
                                      &swarm->synthetic_train);
@@ -63,8 +66,8 @@ static int make_synthetic(struct kith_swarm *swarm)
 static int make_task(struct kith_swarm *swarm)
 {
     const struct kith_sim_run_config *config = swarm->config;
-    swarm->rules = config->node.rules;
-    if (!config->node.learns) return 0;
+    swarm->rules = config->scenario.all.node.rules;
+    if (!config->scenario.all.node.learns) return 0;
     if (config->train) {
         swarm->task.train = *config->train;
         swarm->test = *config->test;
@@ -78,71 +81,14 @@ static int make_task(struct kith_swarm *swarm)
     return 0;
 }
 
-/* Nodes with the same classes share all the data of these classes out among themselves. */
-static uint32_t set_count(const struct kith_swarm *swarm)
-{
-    uint32_t count = swarm->config->class_set_count;
-    return count > 0 ? count : 1;
-}
-
-static int deal_shards(struct kith_swarm *swarm, const uint32_t *owners, char *ret_error)
-{
-    const struct kith_sim_run_config *config = swarm->config;
-    const struct kith_dataset *train = &swarm->task.train;
-    uint32_t sets = set_count(swarm), used = 0;
-    size_t room = (size_t)train->count * (sets + 1);
-    swarm->rows = malloc(room * sizeof *swarm->rows);
-    swarm->first_row = calloc(config->nodes + 1, sizeof *swarm->first_row);
-    if (!swarm->rows || !swarm->first_row) return KITH_ERR_NOMEM;
-    for (uint32_t i = 0; i < config->nodes; i++) {
-        const struct kith_class_set *classes =
-            config->class_set_count > 0 ? &config->class_set[i % sets] : NULL;
-        uint32_t count = kith_split_rows(train, owners, i / sets, classes, swarm->rows + used);
-        if (count == 0) {
-            snprintf(ret_error, KITH_SIM_SWARM_TEXT_MAX, "node %u would have no data", i);
-            return KITH_ERR_RANGE;
-        }
-        used += count;
-        swarm->first_row[i + 1] = used;
-    }
-    return 0;
-}
-
-static int split(struct kith_swarm *swarm, char *ret_error)
-{
-    if (!swarm->config->node.learns) return 0;
-    const struct kith_dataset *train = &swarm->task.train;
-    uint32_t sets = set_count(swarm);
-    struct kith_split_config config = {
-        .partition = swarm->config->partition,
-        .seed = swarm->rules.seed,
-        .public_count = swarm->rules.public_count,
-        .nodes = (swarm->config->nodes + sets - 1) / sets,
-    };
-    uint32_t *owners = calloc(train->count, sizeof *owners);
-    swarm->public_indices = calloc(train->count, sizeof *swarm->public_indices);
-    int err = owners && swarm->public_indices ? 0 : KITH_ERR_NOMEM;
-    if (!err) err = kith_split_owners(&config, train, owners);
-    if (err == KITH_ERR_RANGE)
-        snprintf(ret_error, KITH_SIM_SWARM_TEXT_MAX, "%u samples are too few for %u nodes",
-                 train->count, swarm->config->nodes);
-    if (!err) {
-        swarm->task.public_indices = swarm->public_indices;
-        swarm->task.public_count =
-            kith_split_rows(train, owners, KITH_OWNER_PUBLIC, NULL, swarm->public_indices);
-        err = deal_shards(swarm, owners, ret_error);
-    }
-    free(owners);
-    return err;
-}
-
 static int parse_models(struct kith_swarm *swarm, char *ret_error)
 {
-    for (uint32_t i = 0; i < swarm->config->model_count; i++) {
-        int err = kith_arch_parse(swarm->config->model[i], swarm->rules.inputs,
-                                  swarm->rules.classes, swarm->rules.params_max, &swarm->arch[i]);
+    const struct kith_scenario *scenario = &swarm->config->scenario;
+    for (uint32_t i = 0; i < scenario->model_count; i++) {
+        int err = kith_arch_parse(scenario->model[i], swarm->rules.inputs, swarm->rules.classes,
+                                  swarm->rules.params_max, &swarm->arch[i]);
         if (!err) continue;
-        snprintf(ret_error, KITH_SIM_SWARM_TEXT_MAX, "model %s: %s", swarm->config->model[i],
+        snprintf(ret_error, KITH_SIM_SWARM_TEXT_MAX, "model %s: %s", scenario->model[i],
                  kith_err_text(err));
         return err;
     }
@@ -153,7 +99,10 @@ static int parse_models(struct kith_swarm *swarm, char *ret_error)
 
 const struct kith_arch *kith_swarm_arch(const struct kith_swarm *swarm, uint32_t node)
 {
-    return &swarm->arch[node % swarm->config->model_count];
+    uint32_t place;
+    const struct kith_scenario_group *group =
+        kith_scenario_of(&swarm->config->scenario, node, &place);
+    return &swarm->arch[group->model_first + place % group->model_count];
 }
 
 uint32_t kith_swarm_samples(const struct kith_swarm *swarm, uint32_t node)
@@ -179,14 +128,42 @@ static void give_learner(const struct kith_swarm *swarm, uint32_t node, struct k
 static void configure(void *context, uint32_t node, struct kith_config *config)
 {
     const struct kith_swarm *swarm = context;
-    struct kith_config own = swarm->config->node;
+    uint32_t place;
+    struct kith_config own = kith_scenario_of(&swarm->config->scenario, node, &place)->node;
     own.keypair = config->keypair;
     own.scheme = config->scheme;
     own.rules = swarm->rules;
     own.stay = true;
-    own.rounds_max = swarm->config->rounds;
+    own.learns = swarm->config->scenario.all.node.learns;
+    own.rounds_max = swarm->config->scenario.rounds;
     if (own.learns) give_learner(swarm, node, &own);
     *config = own;
+}
+
+static uint32_t bootstrap(void *context, uint32_t node,
+                          uint32_t ret[static KITH_WORLD_BOOTSTRAP_MAX])
+{
+    const struct kith_swarm *swarm = context;
+    const struct kith_scenario *scenario = &swarm->config->scenario;
+    struct kith_rng rng;
+    uint8_t seed[KITH_SEED_LEN];
+    uint32_t place, nodes = scenario->nodes;
+    ret[0] = 0;
+    switch (kith_scenario_of(scenario, node, &place)->bootstrap) {
+    case KITH_BOOTSTRAP_FIRST:
+        return node != 0;
+    case KITH_BOOTSTRAP_PREVIOUS:
+        ret[0] = (node + nodes - 1) % nodes;
+        return nodes > 1;
+    case KITH_BOOTSTRAP_RANDOM:
+        world_seed(swarm->config, seed);
+        kith_rng_split(&rng, seed, "bootstrap", node);
+        if (nodes > 1) ret[0] = (node + 1 + kith_rng_below(&rng, nodes - 1)) % nodes;
+        return nodes > 1;
+    case KITH_BOOTSTRAP_NONE:
+        break;
+    }
+    return 0;
 }
 
 int kith_swarm_new(const struct kith_sim_run_config *config, struct kith_world_config *world,
@@ -198,9 +175,13 @@ int kith_swarm_new(const struct kith_sim_run_config *config, struct kith_world_c
     swarm->config = config;
     int err = make_task(swarm);
     if (!err) err = parse_models(swarm, ret_error);
-    if (!err) err = split(swarm, ret_error);
+    if (!err) err = kith_swarm_split(swarm, ret_error);
     world->context = swarm;
     world->configure = configure;
+    if (!world->bootstrap) {
+        world->bootstrap = bootstrap;
+        world->bootstrap_context = swarm;
+    }
     if (!err) err = kith_world_new(world, &swarm->world);
     if (!err) {
         *ret_swarm = swarm;

@@ -27,9 +27,9 @@ struct kith_swarm {
 /* Tests once an epoch are for watching a run; the final figures use the whole test set. */
 enum { KITH_SIM_TEST_ROWS = 1000 };
 
-/* The config must pass kith_sim_run_config_check and outlive the swarm. `world` is what the world
- * shall be besides what the run's config says; its configure is set here. 0, or an error with one
- * line for a person in ret_error. */
+/* The scenario must pass kith_scenario_check; the config must outlive the swarm. `world` is what
+ * the world shall be besides what the run's config says; its configure is set here, and its
+ * bootstrap, unless there is one. 0, or an error with one line for a person in ret_error. */
 int kith_swarm_new(const struct kith_sim_run_config *config, struct kith_world_config *world,
                    struct kith_swarm **ret_swarm, char ret_error[static KITH_SIM_SWARM_TEXT_MAX]);
 void kith_swarm_free(struct kith_swarm *swarm);

@@ -66,7 +66,7 @@ static void make_hosts(struct kith_world *world)
         struct kith_keypair keypair;
         make_keypair(world, i, &keypair);
         world->hosts[i].hotkey = keypair.hotkey;
-        world->hosts[i].speed = 1.0;
+        world->hosts[i].speed = world->hosts[i].pace = 1.0;
         world->hosts[i].clock_us = 1 + kith_rng_below(&rng, CLOCK_US_MAX);
         world->by_hotkey[i] = i;
     }
@@ -289,7 +289,7 @@ static uint32_t bootstrap_of(struct kith_world *world, uint32_t node, struct kit
     uint32_t nodes[KITH_WORLD_BOOTSTRAP_MAX] = {0};
     uint32_t count = node == 0 ? 0 : 1;
     if (world->config.bootstrap)
-        count = world->config.bootstrap(world->config.hook_context, node, nodes);
+        count = world->config.bootstrap(world->config.bootstrap_context, node, nodes);
     for (uint32_t i = 0; i < count; i++)
         ret[i] = kith_sim_net_addr(nodes[i]);
     return count;
@@ -427,6 +427,12 @@ uint32_t kith_world_find(const struct kith_world *world, const struct kith_id *h
 uint64_t kith_world_down_since_us(const struct kith_world *world, uint32_t node)
 {
     return world->hosts[node].down_since_us;
+}
+
+void kith_world_set_speed(struct kith_world *world, uint32_t node, double speed)
+{
+    kith_assert(speed > 0);
+    world->hosts[node].speed = speed;
 }
 
 struct kith_sim_net *kith_world_net(struct kith_world *world)

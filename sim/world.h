@@ -59,10 +59,11 @@ struct kith_world_config {
      * kith_config_check. What it borrows must outlive the world. */
     void (*configure)(void *context, uint32_t node, struct kith_config *config);
     struct kith_world_filter filter;
-    void *hook_context; /* of those below, which may be NULL */
     /* The nodes that this one starts from, into `ret`; returns how many. NULL: node 0. */
+    void *bootstrap_context;
     uint32_t (*bootstrap)(void *context, uint32_t node,
                           uint32_t ret[static KITH_WORLD_BOOTSTRAP_MAX]);
+    void *hook_context; /* of those below, which may be NULL */
     /* After each step, effects applied. */
     void (*on_step)(void *context, uint32_t node, const struct kith_event *event,
                     const struct kith_effects *effects);
@@ -102,6 +103,8 @@ const struct kith_id *kith_world_hotkey(const struct kith_world *world, uint32_t
 uint32_t kith_world_find(const struct kith_world *world, const struct kith_id *hotkey);
 /* Since when the node is down, 0 if it is up or never was. */
 uint64_t kith_world_down_since_us(const struct kith_world *world, uint32_t node);
+/* Its training runs at so many times the world's flops, > 0. */
+void kith_world_set_speed(struct kith_world *world, uint32_t node, double speed);
 struct kith_sim_net *kith_world_net(struct kith_world *world);
 struct kith_sim_dht *kith_world_dht(struct kith_world *world);
 struct kith_id kith_world_hash(const struct kith_world *world);

@@ -127,8 +127,8 @@ static void push_computed(struct kith_world *world, uint32_t node, uint64_t at_u
 
 static void apply_compute(struct kith_world *world, uint32_t node, struct kith_job *job)
 {
-    double cost_us =
-        (double)kith_job_cost(job) / (world->config.flops * world->hosts[node].speed) * 1e6;
+    double flops = world->config.flops * world->hosts[node].speed * world->hosts[node].pace;
+    double cost_us = (double)kith_job_cost(job) / flops * 1e6;
     kith_sim_work_lend(world->work, node, job);
     push_computed(world, node, world->now_us + 1 + (uint64_t)cost_us);
 }
@@ -256,7 +256,7 @@ void kith_world_apply_fault(struct kith_world *world, const struct kith_fault *f
         host->skew_ms = fault->skew_ms;
         break;
     case KITH_FAULT_SPEED:
-        host->speed = fault->a / 1000.0;
+        host->pace = fault->a / 1000.0;
         break;
     case KITH_FAULT_WALL:
         kith_sim_net_set_walled(world->net, fault->node, !fault->flag);

@@ -39,6 +39,7 @@ struct kith_world_host {
     uint64_t clock_us; /* its monotonic clock runs ahead of the world's by this */
     int64_t skew_ms;
     double speed; /* of its training, 1: as configured */
+    double pace;  /* times this, by a fault */
     uint32_t peers_max;
     uint64_t job_number; /* of the job it lent last */
     uint64_t down_since_us;

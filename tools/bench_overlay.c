@@ -116,6 +116,7 @@ static int make_world(struct bench *bench)
     config.check_every = 0;
     config.configure = configure;
     config.hook_context = bench;
+    config.bootstrap_context = bench;
     config.bootstrap = bootstrap;
     config.on_step = on_step;
     memcpy(config.seed, bench->seed, KITH_SEED_LEN);

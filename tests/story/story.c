@@ -12,9 +12,9 @@ void story_begin(struct story *story, uint32_t nodes)
 {
     memset(story, 0, sizeof *story);
     kith_sim_run_config_default(&story->run);
-    story->run.nodes = nodes;
-    story->run.rounds = 1000000;
-    strcpy(story->run.model[0], "mlp:16");
+    story->run.scenario.nodes = nodes;
+    story->run.scenario.rounds = 1000000;
+    strcpy(story->run.scenario.model[0], "mlp:16");
     kith_swarm_world_config(&story->run, &story->world);
     story->world.net.latency = KITH_SIM_LATENCY_CONSTANT;
     story->world.net.latency_us = 10000;
@@ -58,6 +58,7 @@ static void make_world(struct story *story)
     char error[KITH_SIM_SWARM_TEXT_MAX];
     if (story->swarm) return;
     story->world.hook_context = story;
+    story->world.bootstrap_context = story;
     story->world.bootstrap = bootstrap;
     story->world.on_step = on_step;
     story->world.on_fault = on_fault;
@@ -71,7 +72,7 @@ void story_tell(struct story *story, uint32_t kinds)
     make_world(story);
     kith_sim_trace_free(story->trace);
     story->trace =
-        kith_sim_trace_new(story->swarm->world, story->run.nodes, kinds, story, add_line);
+        kith_sim_trace_new(story->swarm->world, story->run.scenario.nodes, kinds, story, add_line);
     kith_assert(story->trace);
 }
 

@@ -25,7 +25,7 @@ static void begin(uint32_t nodes)
 
 static void start_all(void)
 {
-    for (uint32_t i = 0; i < story.run.nodes; i++)
+    for (uint32_t i = 0; i < story.run.scenario.nodes; i++)
         story_start(&story, i);
 }
 
@@ -33,8 +33,8 @@ static void start_all(void)
 static bool is_whole(void)
 {
     bool whole = true;
-    for (uint32_t i = 0; i < story.run.nodes; i++)
-        whole = whole && story_peers(&story, i) == story.run.nodes - 1;
+    for (uint32_t i = 0; i < story.run.scenario.nodes; i++)
+        whole = whole && story_peers(&story, i) == story.run.scenario.nodes - 1;
     return whole;
 }
 

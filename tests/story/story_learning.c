@@ -9,7 +9,7 @@ static struct story story;
 
 static void start_all(void)
 {
-    for (uint32_t i = 0; i < story.run.nodes; i++)
+    for (uint32_t i = 0; i < story.run.scenario.nodes; i++)
         story_start(&story, i);
 }
 
@@ -56,8 +56,8 @@ static void two_mix_each_others_models_and_labels(void)
 static void different_models_teach_each_other(void)
 {
     story_begin(&story, 2);
-    story.run.model_count = 2;
-    strcpy(story.run.model[1], "mlp:24,12");
+    story.run.scenario.model_count = story.run.scenario.all.model_count = 2;
+    strcpy(story.run.scenario.model[1], "mlp:24,12");
     story_tell(&story, LEARNING);
     start_all();
     check(story_pass(&story, 20));
@@ -71,7 +71,7 @@ static void different_models_teach_each_other(void)
 static void labels_only(void)
 {
     story_begin(&story, 2);
-    story.run.node.share = KITH_SHARE_LABELS;
+    story.run.scenario.all.node.share = KITH_SHARE_LABELS;
     story_tell(&story, LEARNING);
     start_all();
     check(story_pass(&story, 20));
@@ -120,10 +120,10 @@ static void together_they_learn_what_neither_has_seen(void)
     uint32_t correct[2];
     for (int together = 0; together < 2; together++) {
         story_begin(&story, 2);
-        story.run.node.peers = together;
-        story.run.class_set_count = 2;
-        check_int(kith_classes_parse("0-4", 10, &story.run.class_set[0]), 0);
-        check_int(kith_classes_parse("5-9", 10, &story.run.class_set[1]), 0);
+        story.run.scenario.all.node.peers = together;
+        story.run.scenario.class_set_count = story.run.scenario.all.class_count = 2;
+        check_int(kith_classes_parse("0-4", 10, &story.run.scenario.class_set[0]), 0);
+        check_int(kith_classes_parse("5-9", 10, &story.run.scenario.class_set[1]), 0);
         story_tell(&story, 0);
         start_all();
         check(story_pass(&story, 60));
@@ -144,10 +144,11 @@ static void a_budget_ends_with_rounds_that_only_mix(void)
     double gap[2];
     for (int cools = 0; cools < 2; cools++) {
         story_begin(&story, 8);
-        story.run.partition = (struct kith_partition){.kind = KITH_PARTITION_SHARDS, .shards = 2};
-        story.run.node.share = KITH_SHARE_WEIGHTS;
-        story.run.node.rules.budget.rounds = 12;
-        story.run.node.rules.budget.cooldown = cools ? 4 : 0;
+        story.run.scenario.all.partition =
+            (struct kith_partition){.kind = KITH_PARTITION_SHARDS, .shards = 2};
+        story.run.scenario.all.node.share = KITH_SHARE_WEIGHTS;
+        story.run.scenario.all.node.rules.budget.rounds = 12;
+        story.run.scenario.all.node.rules.budget.cooldown = cools ? 4 : 0;
         story_tell(&story, 0);
         start_all();
         check(story_pass(&story, 60));

@@ -54,7 +54,7 @@ static void eight_in_any_order(void)
 {
     for (uint32_t turn = 0; turn < 20; turn++) {
         story_begin(&story, 8);
-        story.run.node.round_min_us = 10 * KITH_SECOND_US;
+        story.run.scenario.all.node.round_min_us = 10 * KITH_SECOND_US;
         story.world.seed[0] ^= (uint8_t)(turn + 1);
         story_tell(&story, 0);
         for (uint32_t i = 0; i < 7; i++) {
@@ -124,7 +124,7 @@ static void nodes_without_a_bootstrap_meet_in_the_dht(void)
 
 static void set_dht(enum kith_sim_dht_mode mode)
 {
-    for (uint32_t i = 0; i < story.run.nodes; i++)
+    for (uint32_t i = 0; i < story.run.scenario.nodes; i++)
         story_do(&story,
                  (struct kith_fault){.kind = KITH_FAULT_DHT, .node = i, .a = (uint32_t)mode});
 }
@@ -191,7 +191,7 @@ static void one_link_of_two_in_a_thousand_worlds(void)
     for (uint32_t turn = 0; turn < 1000; turn++) {
         story_begin(&story, 2);
         story.from[0] = 1;
-        story.run.node.round_min_us = 60 * KITH_SECOND_US;
+        story.run.scenario.all.node.round_min_us = 60 * KITH_SECOND_US;
         story.world.seed[1] ^= (uint8_t)(turn >> 8);
         story.world.seed[0] ^= (uint8_t)turn;
         story_tell(&story, 0);

@@ -8,7 +8,7 @@ static struct story story;
 
 static void start_all(void)
 {
-    for (uint32_t i = 0; i < story.run.nodes; i++)
+    for (uint32_t i = 0; i < story.run.scenario.nodes; i++)
         story_start(&story, i);
 }
 

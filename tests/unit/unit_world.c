@@ -15,11 +15,11 @@ static struct kith_sim_run_config small(uint32_t nodes, uint64_t seed, uint32_t 
 {
     struct kith_sim_run_config config;
     kith_sim_run_config_default(&config);
-    config.nodes = nodes;
-    config.seed = seed;
+    config.scenario.nodes = nodes;
+    config.scenario.seed = seed;
     config.threads = threads;
-    config.rounds = 4;
-    strcpy(config.model[0], "mlp:16");
+    config.scenario.rounds = 4;
+    strcpy(config.scenario.model[0], "mlp:16");
     return config;
 }
 
@@ -38,7 +38,7 @@ static struct outcome outcome_of(const struct kith_sim_run_config *config)
     kith_swarm_world_config(config, &world);
     world.blank_disks = false;
     if (kith_swarm_new(config, &world, &swarm, error)) abort();
-    for (uint32_t i = 0; i < config->nodes; i++) {
+    for (uint32_t i = 0; i < config->scenario.nodes; i++) {
         struct kith_fault start = {.kind = KITH_FAULT_START, .node = i};
         struct kith_fault stop = {.kind = KITH_FAULT_STOP, .node = i};
         kith_world_at(swarm->world, i * 20000, &start);
@@ -80,7 +80,7 @@ static void threads_change_nothing(void)
 static void real_signatures_work_too(void)
 {
     struct kith_sim_run_config config = small(4, 5, 1);
-    config.real_signatures = true;
+    config.scenario.real_signatures = true;
     struct outcome a = outcome_of(&config), b = outcome_of(&config);
     check(kith_id_eq(&a.trace, &b.trace));
 }
@@ -134,7 +134,7 @@ static void open_swarm(const struct kith_sim_run_config *config)
     world.on_job = see_job;
     world.on_gone = see_gone;
     if (kith_swarm_new(config, &world, &swarm, error)) abort();
-    for (uint32_t i = 0; i < config->nodes; i++) {
+    for (uint32_t i = 0; i < config->scenario.nodes; i++) {
         struct kith_fault start = {.kind = KITH_FAULT_START, .node = i};
         kith_world_at(swarm->world, i * 20000, &start);
     }
@@ -155,11 +155,11 @@ static void do_at(uint64_t at_us, enum kith_fault_kind kind, uint32_t node, uint
 static void nodes_that_do_not_learn_keep_company(void)
 {
     struct kith_sim_run_config config = small(8, 9, 1);
-    config.node.learns = false;
+    config.scenario.all.node.learns = false;
     open_swarm(&config);
     check(kith_world_run(swarm->world, 8 * SECOND));
     check_int(kith_world_counters(swarm->world)->jobs, 0);
-    for (uint32_t i = 0; i < config.nodes; i++) {
+    for (uint32_t i = 0; i < config.scenario.nodes; i++) {
         const struct kith_node *node = kith_world_node(swarm->world, i);
         check_int(kith_node_stats(node)->peers, 7);
         check_int(kith_node_stats(node)->models, 0);
@@ -167,7 +167,7 @@ static void nodes_that_do_not_learn_keep_company(void)
         do_at(0, KITH_FAULT_STOP, i, 0, 0);
     }
     check(kith_world_run(swarm->world, 10 * SECOND));
-    for (uint32_t i = 0; i < config.nodes; i++)
+    for (uint32_t i = 0; i < config.scenario.nodes; i++)
         check_int(kith_world_state(swarm->world, i), KITH_WORLD_STOPPED);
     kith_swarm_free(swarm);
 }
@@ -188,7 +188,7 @@ static void a_node_knows_what_it_holds(void)
 #ifndef __SANITIZE_ADDRESS__
     struct kith_sim_run_config config = small(1, 9, 1);
     for (int learns = 0; learns < 2; learns++) {
-        config.node.learns = learns;
+        config.scenario.all.node.learns = learns;
         size_t taken = taken_by_start(&config);
         size_t held = kith_node_memory(kith_world_node(swarm->world, 0));
         check(held <= taken);
@@ -242,7 +242,7 @@ static void hooks_see_jobs_their_sources_and_who_is_gone(void)
 static void a_restarted_node_goes_on_from_its_checkpoint(void)
 {
     struct kith_sim_run_config config = small(3, 9, 1);
-    config.rounds = 1000;
+    config.scenario.rounds = 1000;
     open_swarm(&config);
     do_at(60 * SECOND, KITH_FAULT_KILL, 2, 0, 0);
     do_at(70 * SECOND, KITH_FAULT_START, 2, 0, 0);
@@ -281,7 +281,7 @@ static void a_partition_splits_the_lists_and_heals(void)
 static void a_full_disk_is_reported_and_stops_nothing(void)
 {
     struct kith_sim_run_config config = small(2, 9, 1);
-    config.rounds = 1000;
+    config.scenario.rounds = 1000;
     open_swarm(&config);
     do_at(0, KITH_FAULT_DISK, 1, KITH_SIM_DISK_FULL, 0);
     check(kith_world_run(swarm->world, 90 * SECOND));
@@ -357,8 +357,9 @@ static void a_run_prints_its_table(void)
 {
     struct kith_sim_run_config config = small(5, 1, 1);
     int status;
-    config.kill_share = 0.4;
-    config.kill_at_s = 2;
+    struct kith_scenario_fault kill = {.kind = KITH_FAULT_KILL, .at_s = 2};
+    kill.who = (struct kith_scenario_who){.group = KITH_SCENARIO_EVERYONE, .share = 0.4};
+    check(kith_scenario_add_fault(&config.scenario, &kill));
     char *text = text_of(&config, &status);
     check_int(status, 0);
     check(strstr(text, "nodes               5, 3 at the end, seed 1\n"));
@@ -373,7 +374,7 @@ static void a_run_says_what_it_cannot_do(void)
     struct kith_sim_run_config config = small(2, 1, 1);
     const char *field, *allowed;
     int status;
-    check_int(kith_sim_run_config_check(&config, &field, &allowed), 0);
+    check_int(kith_scenario_check(&config.scenario, &field, &allowed), 0);
     config.trace_path = "/nowhere/trace";
     char *text = text_of(&config, &status);
     check_int(status, 1);
@@ -386,13 +387,13 @@ static void a_run_says_what_it_cannot_do(void)
     check_str(text, "/nowhere/report: No such file or directory\n");
     free(text);
     config = small(2, 1, 1);
-    strcpy(config.model[0], "cnn:3");
+    strcpy(config.scenario.model[0], "cnn:3");
     text = text_of(&config, &status);
     check_int(status, 1);
     check(strstr(text, "model cnn:3: "));
     free(text);
-    config.loss = 0.0 / (double)(config.nodes - 2);
-    check_int(kith_sim_run_config_check(&config, &field, &allowed), KITH_ERR_RANGE);
+    config.scenario.loss = 0.0 / (double)(config.scenario.nodes - 2);
+    check_int(kith_scenario_check(&config.scenario, &field, &allowed), KITH_ERR_RANGE);
     check_str(field, "loss");
 }
 
