@@ -2,8 +2,13 @@
 
 #include <string.h>
 
-#include "base/hash.h"
 #include "node/report.h"
+
+/* Odd, half of their bits set, in no relation to each other. */
+#define FIRST  UINT64_C(0x9e3779b97f4a7c15)
+#define SECOND UINT64_C(0xd6e8feb86659fd93)
+#define THIRD  UINT64_C(0xa0761d6478bd642f)
+#define FOURTH UINT64_C(0xe7037ed1a0b428db)
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -18,33 +23,48 @@ static uint64_t word_at(const uint8_t *at, size_t len)
     return word;
 }
 
+/* The last bytes of a string, at most 16. */
+static void take_rest(const uint8_t *at, size_t left, uint64_t *even, uint64_t *odd)
+{
+    if (left > 0) *even = mix(*even ^ word_at(at, left), FIRST);
+    if (left > 8) *odd = mix(*odd ^ word_at(at + 8, left - 8), SECOND);
+}
+
 uint64_t kith_sim_digest(struct kith_bytes bytes)
 {
-    const uint64_t a = UINT64_C(0x9e3779b97f4a7c15), b = UINT64_C(0xd6e8feb86659fd93);
-    uint64_t even = a ^ bytes.len, odd = b;
+    uint64_t even = FIRST ^ bytes.len, odd = SECOND;
     const uint8_t *at = bytes.at;
     size_t left = bytes.len;
-    for (; left >= 16; left -= 16, at += 16) {
-        even = mix(even ^ word_at(at, 8), a);
-        odd = mix(odd ^ word_at(at + 8, 8), b);
+    if (left >= 64) { /* four chains at once */
+        uint64_t third = THIRD, fourth = FOURTH;
+        for (; left >= 32; left -= 32, at += 32) {
+            even = mix(even ^ word_at(at, 8), FIRST);
+            odd = mix(odd ^ word_at(at + 8, 8), SECOND);
+            third = mix(third ^ word_at(at + 16, 8), THIRD);
+            fourth = mix(fourth ^ word_at(at + 24, 8), FOURTH);
+        }
+        even ^= mix(third ^ SECOND, fourth ^ FIRST);
     }
-    if (left > 0) even = mix(even ^ word_at(at, left), a);
-    if (left > 8) odd = mix(odd ^ word_at(at + 8, left - 8), b);
-    return mix(even ^ b, odd ^ a);
+    for (; left >= 16; left -= 16, at += 16) {
+        even = mix(even ^ word_at(at, 8), FIRST);
+        odd = mix(odd ^ word_at(at + 8, 8), SECOND);
+    }
+    take_rest(at, left, &even, &odd);
+    return mix(even ^ SECOND, odd ^ FIRST);
 }
 
 void kith_sim_hash_init(struct kith_sim_hash *trace)
 {
-    memset(trace, 0, sizeof *trace);
+    *trace = (struct kith_sim_hash){.lane = {FIRST, SECOND, THIRD, FOURTH}};
 }
 
+/* One to one in the lane and in the word: two traces that differ in a word do so ever after, and
+ * words of equal number go to the same lane. */
 static void add(struct kith_sim_hash *trace, uint64_t word)
 {
-    if (trace->used == KITH_SIM_HASH_WORDS) {
-        trace->chain = kith_sim_hash_now(trace);
-        trace->used = 0;
-    }
-    trace->words[trace->used++] = word;
+    uint64_t *lane = &trace->lane[trace->count++ % KITH_SIM_HASH_LANES];
+    uint64_t x = *lane ^ word * FIRST;
+    *lane = (x << 29 | x >> 35) * SECOND + THIRD;
 }
 
 static void add_bytes(struct kith_sim_hash *trace, struct kith_bytes bytes)
@@ -181,9 +201,13 @@ void kith_sim_hash_effect(struct kith_sim_hash *trace, const struct kith_effect 
 
 struct kith_id kith_sim_hash_now(const struct kith_sim_hash *trace)
 {
-    struct kith_hash hash;
-    kith_hash_init(&hash);
-    kith_hash_add(&hash, trace->chain.bytes, KITH_ID_LEN);
-    kith_hash_add(&hash, trace->words, trace->used * sizeof *trace->words);
-    return kith_hash_end(&hash);
+    struct kith_id ret;
+    uint64_t words[KITH_SIM_HASH_LANES], all = trace->count * FOURTH;
+    for (int i = 0; i < KITH_SIM_HASH_LANES; i++)
+        all = mix(all ^ trace->lane[i], FIRST) + SECOND;
+    for (int i = 0; i < KITH_SIM_HASH_LANES; i++)
+        words[i] = mix(all ^ FIRST, trace->lane[i] ^ THIRD) ^ all * (2 * (uint64_t)i + 1);
+    _Static_assert(sizeof words == KITH_ID_LEN, "a lane is 8 bytes of the hash");
+    memcpy(ret.bytes, words, sizeof words);
+    return ret;
 }

@@ -13,11 +13,11 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "base/heap.h"
 #include "base/id.h"
 #include "base/outbox.h"
 #include "base/rng.h"
 #include "node/event.h"
+#include "sim/calendar.h"
 
 enum {
     KITH_SIM_NET_NODES_MAX = 65536,
@@ -46,8 +46,9 @@ struct kith_sim_net_config {
     uint64_t bytes_per_s; /* of each node, each way; 0: no limit. kith_sim_net_set_speed changes */
     double loss;          /* of a message or a dial's handshake, [0, 1) */
     double cuts_per_hour; /* how often a link breaks by itself */
-    struct kith_heap *heap; /* the world's, shared; must have room for 4 items a link, 1 a dial */
-    uint64_t tag;           /* the 8 highest bits of every payload pushed, already in place */
+    struct kith_calendar
+        *calendar; /* the world's, shared; must have room for 4 items a link, 1 a dial */
+    uint64_t tag;  /* the 8 highest bits of every payload pushed, already in place */
     void *context;
     /* LINK_UP, LINK_DOWN, DIAL_FAILED or MESSAGE for a node that is up; times are left 0. */
     void (*deliver)(void *context, uint32_t node, struct kith_event *event);
@@ -100,7 +101,7 @@ bool kith_sim_net_send(struct kith_sim_net *net, uint32_t node, kith_link link,
                        struct kith_bytes body, uint64_t now_us);
 void kith_sim_net_hang_up(struct kith_sim_net *net, uint32_t node, kith_link link, uint64_t now_us);
 
-/* One of the net's items has come up in the heap. Calls deliver at most once. */
+/* One of the net's items has come up in the calendar. Calls deliver at most once. */
 void kith_sim_net_fire(struct kith_sim_net *net, uint64_t payload, uint64_t now_us);
 
 /* Partitions: each node is in one group, at first 0, and the way from one group to another may be

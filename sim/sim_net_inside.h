@@ -31,7 +31,8 @@ struct kith_net_message {
     _Alignas(16) uint8_t bytes[];
 };
 
-/* What is under way to one end, of one class. While it is not empty one item stands in the heap. */
+/* What is under way to one end, of one class. While it is not empty one item stands in the
+ * calendar. */
 struct kith_net_queue {
     struct kith_net_message *first;
     struct kith_net_message *last;
@@ -52,7 +53,7 @@ struct kith_net_link {
     struct kith_net_end end[2]; /* the dialer's, the other's */
     uint32_t generation;
     uint32_t latency_us;
-    uint32_t pending; /* items in the heap that name this slot, cuts left out */
+    uint32_t pending; /* items in the calendar that name this slot, cuts left out */
     uint32_t next_free;
 };
 
@@ -100,7 +101,7 @@ struct kith_sim_net {
     uint64_t closed[KITH_SIM_GROUPS_MAX]; /* bit t of closed[f]: no way from f to t */
 };
 
-/* --- sim_net.c: links and the heap --- */
+/* --- sim_net.c: links and the calendar --- */
 
 void kith_net_push(struct kith_sim_net *net, uint64_t at_us, enum kith_net_item item,
                    uint64_t argument);

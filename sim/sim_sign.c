@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "sim/sim_hash.h"
 
 void kith_sim_sign_keypair(struct kith_keypair *keypair, const uint8_t seed[static KITH_SEED_LEN])
 {
@@ -12,13 +13,18 @@ void kith_sim_sign_keypair(struct kith_keypair *keypair, const uint8_t seed[stat
     memcpy(keypair->secret + KITH_SEED_LEN, keypair->hotkey.bytes, KITH_ID_LEN);
 }
 
+/* Each word of the tag hangs on all of the text and on the hotkey. */
 static struct kith_id tag_of(const struct kith_id *hotkey, const void *bytes, size_t len)
 {
-    struct kith_hash hash;
-    kith_hash_init(&hash);
-    kith_hash_add(&hash, hotkey->bytes, KITH_ID_LEN);
-    kith_hash_add(&hash, bytes, len);
-    return kith_hash_end(&hash);
+    struct kith_id tag;
+    uint64_t words[2 * KITH_ID_LEN / 8] = {kith_sim_digest((struct kith_bytes){bytes, len})};
+    for (size_t i = 0; i < KITH_ID_LEN; i += 8) {
+        memcpy(&words[1], hotkey->bytes, KITH_ID_LEN);
+        words[1 + KITH_ID_LEN / 8] = i;
+        uint64_t word = kith_sim_digest((struct kith_bytes){(const uint8_t *)words, 48});
+        memcpy(tag.bytes + i, &word, 8);
+    }
+    return tag;
 }
 
 static void sign(const struct kith_keypair *keypair, const void *bytes, size_t len,

@@ -1,6 +1,6 @@
 /* sim/sim_sign.h: signatures for big worlds: a hash of the hotkey and the bytes. Anyone who knows
  * the hotkey can make one, so it is forgeable by construction and no liar of the simulator forges
- * it; it costs a fiftieth of Ed25519 and has the same sizes. */
+ * it; it costs next to nothing beside Ed25519 and has the same sizes. */
 #ifndef KITH_SIM_SIM_SIGN_H
 #define KITH_SIM_SIM_SIGN_H
 

@@ -84,14 +84,14 @@ static int make_parts(struct kith_world *world)
     uint32_t nodes = config->nodes;
     if (config->net.links_max == 0) config->net.links_max = nodes * LINKS_PER_NODE;
     config->net.nodes = nodes;
-    config->net.heap = &world->heap;
+    config->net.calendar = &world->calendar;
     config->net.tag = (uint64_t)KITH_WORLD_NET << 56;
     config->net.context = world;
     config->net.deliver = deliver;
     config->dht.nodes = nodes;
     size_t items = (size_t)nodes * ITEMS_PER_NODE + (size_t)config->net.links_max * ITEMS_PER_LINK;
     int err = kith_outbox_init(&world->outbox, KITH_STEP_EFFECTS_MAX, KITH_STEP_BYTES_MAX);
-    if (!err) err = kith_heap_init(&world->heap, items);
+    kith_calendar_init(&world->calendar, items);
     if (!err) err = kith_sim_net_new(&config->net, config->seed, &world->net);
     if (!err) err = kith_sim_dht_new(&config->dht, config->seed, &world->dht);
     if (!err) err = kith_sim_store_new(nodes, config->seed, &world->store);
@@ -139,7 +139,7 @@ void kith_world_free(struct kith_world *world)
     kith_sim_dht_free(world->dht);
     kith_sim_net_free(world->net);
     kith_sim_pool_release(&world->pool);
-    kith_heap_release(&world->heap);
+    kith_calendar_release(&world->calendar);
     kith_outbox_release(&world->outbox);
     free(world->operations);
     free(world->faults);
@@ -152,7 +152,7 @@ void kith_world_free(struct kith_world *world)
 void kith_world_push(struct kith_world *world, uint64_t at_us, enum kith_world_tag tag,
                      uint64_t argument)
 {
-    bool pushed = kith_heap_push(&world->heap, at_us, (uint64_t)tag << 56 | argument);
+    bool pushed = kith_calendar_push(&world->calendar, at_us, (uint64_t)tag << 56 | argument);
     kith_assert(pushed);
 }
 
@@ -372,7 +372,7 @@ static void fire(struct kith_world *world, uint64_t payload)
 bool kith_world_step(struct kith_world *world)
 {
     struct kith_heap_item item;
-    if (world->has_failed || !kith_heap_pop(&world->heap, &item)) return false;
+    if (world->has_failed || !kith_calendar_pop(&world->calendar, &item)) return false;
     world->now_us = item.time_us;
     fire(world, item.payload);
     return !world->has_failed;
@@ -381,7 +381,7 @@ bool kith_world_step(struct kith_world *world)
 bool kith_world_run(struct kith_world *world, uint64_t until_us)
 {
     const struct kith_heap_item *top;
-    while ((top = kith_heap_top(&world->heap)) != NULL && top->time_us <= until_us)
+    while ((top = kith_calendar_top(&world->calendar)) != NULL && top->time_us <= until_us)
         if (!kith_world_step(world)) return false;
     if (until_us > world->now_us) world->now_us = until_us;
     return !world->has_failed;

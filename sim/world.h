@@ -1,8 +1,8 @@
 /* sim/world.h: the second host of kith_node_step: many nodes in one process, in virtual time. One
- * heap holds all that will happen; the world takes the earliest item, feeds the event to its node,
- * and applies the effects in order, which puts further items into the heap. It has the skeleton of
- * the real host: apply never feeds, what completes at once is queued for the next turn. Equal
- * configurations give the same trace hash, on every machine and with any number of threads.
+ * calendar holds all that will happen; the world takes the earliest item, feeds the event to its
+ * node, and applies the effects in order, which puts further items into the calendar. It has the
+ * skeleton of the real host: apply never feeds, what completes at once is queued for the next turn.
+ * Equal configurations give the same trace hash, on every machine and with any number of threads.
  *
  * A node that is down is its disk and no more. Its hotkey comes from the world's seed and is the
  * same in all its lives; its generator is another in each. */
@@ -47,7 +47,7 @@ struct kith_world_filter {
 struct kith_world_config {
     uint32_t nodes; /* 1 to KITH_SIM_NET_NODES_MAX */
     uint8_t seed[KITH_SEED_LEN];
-    struct kith_sim_net_config net; /* heap, tag, context, deliver and nodes are set here */
+    struct kith_sim_net_config net; /* calendar, tag, context, deliver and nodes are set here */
     struct kith_sim_dht_config dht; /* likewise nodes */
     uint32_t threads;
     double flops;         /* of each node in virtual time, > 0 */

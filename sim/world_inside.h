@@ -2,7 +2,7 @@
 #ifndef KITH_SIM_WORLD_INSIDE_H
 #define KITH_SIM_WORLD_INSIDE_H
 
-#include "base/heap.h"
+#include "sim/calendar.h"
 #include "sim/sim_hash.h"
 #include "sim/sim_pool.h"
 #include "sim/sim_store.h"
@@ -14,7 +14,7 @@ enum {
     KITH_WORLD_NODE_BITS = 16,
 };
 
-/* The 8 highest bits of a heap item's payload say whose it is. */
+/* The 8 highest bits of an item's payload say whose it is. */
 enum kith_world_tag {
     KITH_WORLD_NET,
     KITH_WORLD_DEADLINE, /* node */
@@ -33,8 +33,8 @@ struct kith_world_host {
     uint32_t life; /* how often it was started */
     uint32_t unchecked_steps;
     uint32_t armed_count;
-    /* Times at which a DEADLINE item stands in the heap, the earliest last. A deadline that moves
-     * back costs nothing: the item comes up and is put in again. */
+    /* Times at which a DEADLINE item stands in the calendar, the earliest last. A deadline that
+     * moves back costs nothing: the item comes up and is put in again. */
     uint64_t armed_us[KITH_WORLD_ARMED_MAX];
     uint64_t clock_us; /* its monotonic clock runs ahead of the world's by this */
     int64_t skew_ms;
@@ -64,7 +64,7 @@ struct kith_world_fault_place {
 
 struct kith_world {
     struct kith_world_config config;
-    struct kith_heap heap;
+    struct kith_calendar calendar;
     struct kith_outbox outbox; /* lent to every step */
     uint64_t now_us;
     struct kith_world_host *hosts;

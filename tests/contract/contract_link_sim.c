@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/heap.h"
+#include "sim/calendar.h"
 #include "sim/sim_net.h"
 #include "tests/contract/contract_link.h"
 
@@ -10,7 +10,7 @@ enum { MINUTE_US = 60 * 1000 * 1000 };
 
 struct world {
     uint32_t nodes;
-    struct kith_heap heap;
+    struct kith_calendar calendar;
     struct kith_sim_net *net;
     uint64_t now_us;
     bool has_event;
@@ -79,11 +79,11 @@ static bool make(void *context, uint32_t nodes)
         .flight_max = 64 << 20,
         .latency = KITH_SIM_LATENCY_UNIFORM,
         .latency_us = 20000,
-        .heap = &world->heap,
+        .calendar = &world->calendar,
         .context = world,
         .deliver = deliver,
     };
-    if (kith_heap_init(&world->heap, 4096)) return false;
+    kith_calendar_init(&world->calendar, 4096);
     if (kith_sim_net_new(&config, seed, &world->net)) return false;
     for (uint32_t i = 0; i < nodes; i++) {
         struct kith_id own = hotkey(world, i);
@@ -96,7 +96,7 @@ static void unmake(void *context)
 {
     struct world *world = context;
     kith_sim_net_free(world->net);
-    kith_heap_release(&world->heap);
+    kith_calendar_release(&world->calendar);
 }
 
 static void dial(void *context, uint32_t node, uint64_t number, const struct kith_addr *to,
@@ -133,7 +133,8 @@ static bool next(void *context, struct contract_link_event *ret)
     uint64_t until_us = world->now_us + MINUTE_US;
     world->has_event = false;
     world->event = ret;
-    while (!world->has_event && kith_heap_pop(&world->heap, &item) && item.time_us <= until_us) {
+    while (!world->has_event && kith_calendar_pop(&world->calendar, &item) &&
+           item.time_us <= until_us) {
         world->now_us = item.time_us;
         kith_sim_net_fire(world->net, item.payload, item.time_us);
     }

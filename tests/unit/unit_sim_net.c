@@ -13,7 +13,7 @@ struct seen {
     size_t len;
 };
 
-static struct kith_heap heap;
+static struct kith_calendar calendar;
 static struct kith_sim_net *net;
 static struct seen seen[LOG_MAX];
 static uint32_t seen_count;
@@ -39,7 +39,7 @@ static struct kith_sim_net_config config_of(void)
         .flight_max = 16 << 20,
         .latency = KITH_SIM_LATENCY_CONSTANT,
         .latency_us = 10000,
-        .heap = &heap,
+        .calendar = &calendar,
         .deliver = deliver,
     };
     return config;
@@ -50,7 +50,8 @@ static void open_net(const struct kith_sim_net_config *config)
     uint8_t seed[KITH_SEED_LEN] = {3};
     now_us = 1000;
     seen_count = 0;
-    if (kith_heap_init(&heap, 4096) || kith_sim_net_new(config, seed, &net)) abort();
+    kith_calendar_init(&calendar, 4096);
+    if (kith_sim_net_new(config, seed, &net)) abort();
     for (uint32_t i = 0; i < NODES; i++) {
         memset(hotkey[i].bytes, (int)i + 1, KITH_ID_LEN);
         kith_sim_net_up(net, i, &hotkey[i], 8);
@@ -60,14 +61,14 @@ static void open_net(const struct kith_sim_net_config *config)
 static void close_net(void)
 {
     kith_sim_net_free(net);
-    kith_heap_release(&heap);
+    kith_calendar_release(&calendar);
 }
 
 static void run_until(uint64_t until_us)
 {
     struct kith_heap_item item;
-    while (kith_heap_top(&heap) && kith_heap_top(&heap)->time_us <= until_us) {
-        kith_heap_pop(&heap, &item);
+    while (kith_calendar_top(&calendar) && kith_calendar_top(&calendar)->time_us <= until_us) {
+        kith_calendar_pop(&calendar, &item);
         now_us = item.time_us;
         kith_sim_net_fire(net, item.payload, now_us);
     }

@@ -1,17 +1,13 @@
-#include "base/heap.h"
+#include "sim/heap.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
+enum { ROOM_FIRST = 32 };
 
-int kith_heap_init(struct kith_heap *heap, size_t count_max)
+void kith_heap_init(struct kith_heap *heap)
 {
     memset(heap, 0, sizeof *heap);
-    heap->items = malloc(count_max * sizeof *heap->items);
-    if (!heap->items) return KITH_ERR_NOMEM;
-    heap->count_max = count_max;
-    return 0;
 }
 
 void kith_heap_release(struct kith_heap *heap)
@@ -26,18 +22,30 @@ static bool is_before(const struct kith_heap_item *a, const struct kith_heap_ite
     return a->sequence < b->sequence;
 }
 
-bool kith_heap_push(struct kith_heap *heap, uint64_t time_us, uint64_t payload)
+bool kith_heap_reserve(struct kith_heap *heap, size_t count)
 {
-    if (heap->count == heap->count_max) return false;
-    struct kith_heap_item item = {time_us, heap->sequence++, payload};
+    if (count <= heap->room) return true;
+    size_t room = heap->room > 0 ? heap->room : ROOM_FIRST;
+    while (room < count)
+        room *= 2;
+    struct kith_heap_item *items = realloc(heap->items, room * sizeof *items);
+    if (!items) return false;
+    heap->items = items;
+    heap->room = room;
+    return true;
+}
+
+bool kith_heap_add(struct kith_heap *heap, const struct kith_heap_item *item)
+{
+    if (!kith_heap_reserve(heap, heap->count + 1)) return false;
     size_t hole = heap->count++;
     while (hole > 0) {
         size_t parent = (hole - 1) / 4;
-        if (!is_before(&item, &heap->items[parent])) break;
+        if (!is_before(item, &heap->items[parent])) break;
         heap->items[hole] = heap->items[parent];
         hole = parent;
     }
-    heap->items[hole] = item;
+    heap->items[hole] = *item;
     return true;
 }
 
