@@ -7,11 +7,13 @@
 /* name, what it counts. One list gives the struct, the log line and the status message, which has
  * them in this order: new ones go to the end. Bytes that are of none of the purposes (gossip,
  * weights, labels) are status messages, messages on unknown objects and malformed ones. */
-#define KITH_STATS_MAP(X)                                                                          \
+#define KITH_STATS_GAUGES_MAP(X)                                                                   \
     X(round, "rounds finished")                                                                    \
     X(peers, "live remote peers now")                                                              \
     X(models, "models serving now, our own included")                                              \
-    X(links, "links now")                                                                          \
+    X(links, "links now")
+
+#define KITH_STATS_COUNTERS_MAP(X)                                                                 \
     X(messages_in, "messages received")                                                            \
     X(messages_out, "messages sent")                                                               \
     X(bytes_in, "bytes of messages received")                                                      \
@@ -52,6 +54,10 @@
     X(dht_bytes_out, "bytes of DHT datagrams sent")                                                \
     X(dht_datagrams_in, "DHT datagrams received")                                                  \
     X(dht_datagrams_out, "DHT datagrams sent")
+
+#define KITH_STATS_MAP(X)                                                                          \
+    KITH_STATS_GAUGES_MAP(X)                                                                       \
+    KITH_STATS_COUNTERS_MAP(X)
 
 struct kith_stats {
 #define X(name, text) uint64_t name;

@@ -368,8 +368,8 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
     for (uint32_t i = 0; i < outbox->count; i++) {
         const struct kith_effect *effect = &outbox->effects[i];
         if (effect->kind != KITH_EFFECT_SEND) continue;
-        node->stats.messages_out++;
-        node->stats.bytes_out += effect->send.head.len + effect->send.body.len;
+        kith_overlay_count_sent(&node->overlay, effect->send.head,
+                                effect->send.head.len + effect->send.body.len, &node->stats);
     }
     node->stats.effects_dropped += outbox->dropped - dropped;
     *ret = (struct kith_effects){.at = outbox->effects, .count = outbox->count};

@@ -114,13 +114,13 @@ double kith_scenario_metric_of(const struct kith_sim_result *result,
     case KITH_METRIC_COMPONENTS:
         return result->components;
     case KITH_METRIC_MIXED:
-        return (double)result->mixed;
+        return (double)result->all.mixed;
     case KITH_METRIC_TAUGHT:
-        return (double)result->taught;
+        return (double)result->all.taught;
     case KITH_METRIC_DROPPED:
-        return (double)result->dropped;
+        return (double)kith_sim_stats_dropped(&result->all);
     case KITH_METRIC_SENT:
-        return result->virtual_s > 0 ? result->sent_per_node / result->virtual_s : 0;
+        return result->virtual_s > 0 ? result->sent.all / result->virtual_s : 0;
     case KITH_METRICS:
         break;
     }

@@ -8,34 +8,11 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-static int compare(const void *a, const void *b)
-{
-    double first, second;
-    memcpy(&first, a, sizeof first);
-    memcpy(&second, b, sizeof second);
-    return (first > second) - (first < second);
-}
-
-struct kith_sim_spread kith_sim_spread_of(double *values, uint32_t count)
-{
-    double sum = 0;
-    qsort(values, count, sizeof *values, compare);
-    for (uint32_t i = 0; i < count; i++)
-        sum += values[i];
-    return (struct kith_sim_spread){
-        .mean = sum / count,
-        .worst = values[0],
-        .tenth = values[(count + 9) / 10 - 1],
-        .best = values[count - 1],
-    };
-}
-
-/* Bytes as people read them, into `ret`. */
-static const char *human(double bytes, char ret[static 32])
+const char *kith_sim_human(double bytes, char ret[static 32])
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     size_t unit = 0;
-    while (bytes >= 1000 && unit + 1 < sizeof units / sizeof *units) {
+    while (bytes >= 999.995 && unit + 1 < sizeof units / sizeof *units) {
         bytes /= 1000;
         unit++;
     }
@@ -49,68 +26,133 @@ static const char *hex_of(const struct kith_id *id, char ret[static 2 * KITH_ID_
     return ret;
 }
 
+/* --- the table --- */
+
+static void print_accuracy(const struct kith_sim_result *result, FILE *out)
+{
+    const struct kith_sim_spread *accuracy = &result->accuracy;
+    if (result->learners == 0) return;
+    fprintf(out, "accuracy       mean %.2f %%   worst %.2f %%   best %.2f %%\n", accuracy->mean,
+            accuracy->worst, accuracy->best);
+    fprintf(out, "               10th percentile %.2f %%   spread (standard deviation) %.2f\n",
+            accuracy->tenth, accuracy->deviation);
+    const struct kith_sim_average *average = &result->average;
+    if (average->models < 2) return;
+    fprintf(out, "average model  %.2f %% (diagnostic: no node has it)   distance from it %.2f %%\n",
+            average->accuracy, 100 * average->relative);
+}
+
+static void print_bytes_of(const char *label, double sent, double received, FILE *out)
+{
+    char a[32], b[32];
+    fprintf(out, "  %-13s%12s%14s\n", label, kith_sim_human(sent, a), kith_sim_human(received, b));
+}
+
+static void print_bytes(const struct kith_sim_result *result, FILE *out)
+{
+    const struct kith_sim_bytes *sent = &result->sent, *received = &result->received;
+    fprintf(out, "bytes a node           sent      received\n");
+    print_bytes_of("membership", sent->gossip, received->gossip, out);
+    print_bytes_of("weights", sent->weights, received->weights, out);
+    print_bytes_of("soft labels", sent->labels, received->labels, out);
+    print_bytes_of("other", sent->other, received->other, out);
+    print_bytes_of("all messages", sent->all, received->all, out);
+    double lived = result->lived > 0 ? result->lived : 1;
+    fprintf(out, "DHT a node     %.1f puts   %.1f gets   (their bytes are not modelled)\n",
+            (double)result->all.dht_puts / lived, (double)result->all.dht_gets / lived);
+}
+
 void kith_sim_report_table(const struct kith_sim_run_config *config,
                            const struct kith_sim_result *result, FILE *out)
 {
-    char a[32], b[32], c[32], hex[2 * KITH_ID_LEN + 1];
-    fprintf(out, "nodes               %u, %u at the end, seed %llu\n", result->nodes, result->alive,
+    char hex[2 * KITH_ID_LEN + 1];
+    const struct kith_stats *all = &result->all;
+    fprintf(out, "nodes          %u, %u at the end, seed %llu\n", result->nodes, result->alive,
             (unsigned long long)config->scenario.seed);
-    if (result->learners > 0)
-        fprintf(out,
-                "accuracy            mean %.2f %%   worst %.2f %%   10th percentile %.2f %%   "
-                "best %.2f %%\n",
-                result->accuracy.mean, result->accuracy.worst, result->accuracy.tenth,
-                result->accuracy.best);
-    if (config->scenario.all.node.learns)
-        fprintf(out, "rounds a node       mean %.1f   least %llu   most %llu\n",
-                result->rounds_mean, (unsigned long long)result->rounds_least,
-                (unsigned long long)result->rounds_most);
-    fprintf(out, "peers listed (nP)   mean %.1f   least %llu\n", result->peers_mean,
+    print_accuracy(result, out);
+    bool learns = config->scenario.all.node.learns;
+    if (learns)
+        fprintf(out, "rounds a node  mean %.1f   least %llu   most %llu\n", result->rounds_mean,
+                (unsigned long long)result->rounds_least, (unsigned long long)result->rounds_most);
+    fprintf(out, "peers (nP)     mean %.1f   least %llu\n", result->peers_mean,
             (unsigned long long)result->peers_least);
-    fprintf(out, "bytes a node        sent %s   received %s   models and labels sent %s\n",
-            human(result->sent_per_node, a), human(result->received_per_node, b),
-            human(result->bulk_sent_per_node, c));
-    fprintf(out, "messages            %llu\n", (unsigned long long)result->messages);
-    if (config->scenario.all.node.learns)
-        fprintf(out, "learned from peers  %llu models mixed in, %llu sets of soft labels\n",
-                (unsigned long long)result->mixed, (unsigned long long)result->taught);
-    fprintf(out, "dropped             %llu messages and records\n",
-            (unsigned long long)result->dropped);
-    fprintf(out, "time                %.3f virtual s   %.2f wall s   %.2f CPU s   %llu steps\n",
-            result->virtual_s, result->wall_s, result->cpu_s, (unsigned long long)result->steps);
-    fprintf(out, "trace hash          %s\n", hex_of(&result->trace, hex));
-    if (!config->scenario.all.node.learns) return;
-    fprintf(out, "weight digest       %s%s\n", hex_of(&result->digest, hex),
-            config->scenario.all.node.learner.kernels == KITH_KERNELS_EXACT
-                ? ""
-                : "  (not exact kernels: good on this machine only)");
+    print_bytes(result, out);
+    fprintf(out, "messages       %llu sent, %llu received, %llu dropped (records included)\n",
+            (unsigned long long)all->messages_out, (unsigned long long)all->messages_in,
+            (unsigned long long)kith_sim_stats_dropped(all));
+    if (learns)
+        fprintf(out, "learned from   %llu models mixed in, %llu sets of soft labels\n",
+                (unsigned long long)all->mixed, (unsigned long long)all->taught);
+    fprintf(out, "time           %.3f virtual s   %.2f wall s   %.2f CPU s\n", result->virtual_s,
+            result->wall_s, result->cpu_s);
+    fprintf(out, "steps          %llu\n", (unsigned long long)result->steps);
+    fprintf(out, "trace hash     %s\n", hex_of(&result->trace, hex));
+    if (!learns) return;
+    fprintf(out, "weight digest  %s\n", hex_of(&result->digest, hex));
+    if (config->scenario.all.node.learner.kernels != KITH_KERNELS_EXACT)
+        fprintf(out, "               (not exact kernels: good on this machine only)\n");
 }
+
+/* --- JSON --- */
 
 static json_t *spread_json(const struct kith_sim_spread *spread)
 {
-    return json_pack("{s:f,s:f,s:f,s:f}", "mean", spread->mean, "worst", spread->worst, "p10",
-                     spread->tenth, "best", spread->best);
+    return json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "mean", spread->mean, "worst", spread->worst,
+                     "p10", spread->tenth, "p90", spread->ninetieth, "best", spread->best, "sd",
+                     spread->deviation);
+}
+
+static json_t *average_json(const struct kith_sim_average *average)
+{
+    return json_pack("{s:I,s:f,s:f,s:f}", "models", (json_int_t)average->models, "accuracy",
+                     average->accuracy, "distance", average->distance, "relative_distance",
+                     average->relative);
+}
+
+static json_t *purposes_json(const struct kith_sim_bytes *bytes)
+{
+    return json_pack("{s:f,s:f,s:f,s:f}", "gossip", bytes->gossip, "weights", bytes->weights,
+                     "labels", bytes->labels, "other", bytes->other);
+}
+
+static json_t *bytes_json(const struct kith_sim_result *result)
+{
+    double lived = result->lived > 0 ? result->lived : 1;
+    return json_pack("{s:f,s:f,s:f,s:o,s:o}", "sent", result->sent.all, "received",
+                     result->received.all, "bulk_sent", (double)result->all.bulk_bytes_out / lived,
+                     "sent_for", purposes_json(&result->sent), "received_for",
+                     purposes_json(&result->received));
+}
+
+static json_t *counters_json(const struct kith_stats *all)
+{
+    json_t *object = json_object();
+#define X(name, text) json_object_set_new(object, #name, json_integer((json_int_t)all->name));
+    KITH_STATS_COUNTERS_MAP(X)
+#undef X
+    return object;
 }
 
 static json_t *result_json(const struct kith_sim_run_config *config,
                            const struct kith_sim_result *result)
 {
     char trace[2 * KITH_ID_LEN + 1], digest[2 * KITH_ID_LEN + 1];
+    const struct kith_stats *all = &result->all;
     hex_of(&result->trace, trace);
     hex_of(&result->digest, digest);
-    return json_pack("{s:I,s:I,s:I,s:o,s:{s:f,s:I,s:I},s:{s:f,s:I},s:{s:f,s:f,s:f},s:I,s:I,s:I,s:I,"
-                     "s:I,s:f,s:f,s:f,s:s,s:s}",
-                     "nodes", (json_int_t)result->nodes, "alive", (json_int_t)result->alive, "seed",
-                     (json_int_t)config->scenario.seed, "accuracy", spread_json(&result->accuracy),
-                     "rounds", "mean", result->rounds_mean, "least",
-                     (json_int_t)result->rounds_least, "most", (json_int_t)result->rounds_most,
-                     "peers", "mean", result->peers_mean, "least", (json_int_t)result->peers_least,
-                     "bytes_per_node", "sent", result->sent_per_node, "received",
-                     result->received_per_node, "bulk_sent", result->bulk_sent_per_node, "messages",
-                     (json_int_t)result->messages, "mixed", (json_int_t)result->mixed, "taught",
-                     (json_int_t)result->taught, "dropped", (json_int_t)result->dropped, "steps",
-                     (json_int_t)result->steps, "virtual_s", result->virtual_s, "wall_s",
-                     result->wall_s, "cpu_s", result->cpu_s, "trace", trace, "digest", digest);
+    return json_pack(
+        "{s:I,s:I,s:I,s:I,s:o,s:o,s:{s:f,s:I,s:I},s:{s:f,s:I},s:o,s:I,s:I,s:I,s:I,s:o,s:I,s:f,s:f,"
+        "s:f,s:s,s:s}",
+        "nodes", (json_int_t)result->nodes, "alive", (json_int_t)result->alive, "lived",
+        (json_int_t)result->lived, "seed", (json_int_t)config->scenario.seed, "accuracy",
+        spread_json(&result->accuracy), "average_model_diagnostic", average_json(&result->average),
+        "rounds", "mean", result->rounds_mean, "least", (json_int_t)result->rounds_least, "most",
+        (json_int_t)result->rounds_most, "peers", "mean", result->peers_mean, "least",
+        (json_int_t)result->peers_least, "bytes_per_node", bytes_json(result), "messages",
+        (json_int_t)all->messages_out, "mixed", (json_int_t)all->mixed, "taught",
+        (json_int_t)all->taught, "dropped", (json_int_t)kith_sim_stats_dropped(all), "counters",
+        counters_json(all), "steps", (json_int_t)result->steps, "virtual_s", result->virtual_s,
+        "wall_s", result->wall_s, "cpu_s", result->cpu_s, "trace", trace, "digest", digest);
 }
 
 int kith_sim_report_json(const struct kith_sim_run_config *config,

@@ -7,34 +7,26 @@
 
 #include "base/id.h"
 #include "sim/sim_run.h"
-
-/* Over the nodes that were there at the end; per cent of the full test set. */
-struct kith_sim_spread {
-    double mean;
-    double worst;
-    double tenth; /* 10th percentile: the best of the worst tenth, rounded up */
-    double best;
-};
+#include "sim/sim_spread.h"
+#include "sim/sim_swarm.h"
 
 struct kith_sim_result {
     uint32_t nodes;
     uint32_t alive; /* at the end */
     uint32_t learners;
-    struct kith_sim_spread accuracy;
+    uint32_t lived;                  /* nodes that were ever up */
+    struct kith_sim_spread accuracy; /* of nodes that are there at the end, per cent of all tests */
+    struct kith_sim_average average;
     double rounds_mean;
     uint64_t rounds_least;
     uint64_t rounds_most;
     double peers_mean; /* nP at the end */
     uint64_t peers_least;
     uint64_t unlisted; /* pairs of nodes that are up of which the first does not list the second */
-    uint32_t components;  /* of the graph of links between nodes that are up */
-    double sent_per_node; /* bytes of messages */
-    double received_per_node;
-    double bulk_sent_per_node;
-    uint64_t messages;
-    uint64_t mixed;
-    uint64_t taught;
-    uint64_t dropped; /* messages and records that the nodes dropped, all reasons */
+    uint32_t components;        /* of the graph of links between nodes that are up */
+    struct kith_stats all;      /* counters of all nodes in all their lives */
+    struct kith_sim_bytes sent; /* of messages, a node that ever was up */
+    struct kith_sim_bytes received;
     uint64_t steps;
     double virtual_s;
     double wall_s;
@@ -43,8 +35,9 @@ struct kith_sim_result {
     struct kith_id digest;
 };
 
-/* Mean, worst, 10th percentile and best of `count` > 0 values, which are sorted in place. */
-struct kith_sim_spread kith_sim_spread_of(double *values, uint32_t count);
+/* Bytes as people read them: "1.20 MB". Returns `ret`. */
+const char *kith_sim_human(double bytes, char ret[static 32]);
+/* At most 80 columns wide. */
 void kith_sim_report_table(const struct kith_sim_run_config *config,
                            const struct kith_sim_result *result, FILE *out);
 /* 0, NOMEM, or IO with errno set. */

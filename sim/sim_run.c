@@ -1,6 +1,5 @@
 #include "sim/sim_run.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,12 +8,11 @@
 #include "base/err.h"
 #include "sim/scenario_metrics.h"
 #include "sim/sim_swarm.h"
-#include "sim/sim_trace.h"
+#include "sim/sim_watch.h"
 
 enum {
     CHUNK_US = 250 * 1000,          /* between two looks at how far the nodes are */
     STOPPING_US = 60 * 1000 * 1000, /* the longest a world may take to stop */
-    BAR_WIDTH = 30,
     /* Measured, rounded up: what a node takes besides its models, and for each parameter (weights,
      * momentum, a peer's model, scratch, room for snapshots). */
     NODE_BYTES = 2500 * 1000,
@@ -32,13 +30,11 @@ void kith_sim_run_config_default(struct kith_sim_run_config *ret)
 struct run {
     const struct kith_sim_run_config *config;
     struct kith_swarm *swarm;
-    struct kith_sim_trace *trace;
-    FILE *trace_file;
+    struct kith_sim_watch watch;
     FILE *err;
     double wall_from_s;
     double cpu_from_s;
-    bool has_bar;
-    int percent; /* shown last */
+    uint32_t *correct; /* [nodes] of the whole test set, UINT32_MAX: no model; NULL: not tested */
 };
 
 static double seconds_of(clockid_t clock)
@@ -46,64 +42,6 @@ static double seconds_of(clockid_t clock)
     struct timespec now;
     clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void on_step(void *context, uint32_t node, const struct kith_event *event,
-                    const struct kith_effects *effects)
-{
-    struct run *run = context;
-    if (run->trace) kith_sim_trace_step(run->trace, node, event, effects);
-}
-
-static void on_fault(void *context, const struct kith_fault *fault)
-{
-    struct run *run = context;
-    if (run->trace) kith_sim_trace_fault(run->trace, fault);
-}
-
-static void write_line(void *context, const char *text)
-{
-    fprintf(context, "%s\n", text);
-}
-
-/* Better now than after an hour. An older report stays until the new one is there. */
-static int try_json(const struct run *run)
-{
-    const char *path = run->config->json_path;
-    FILE *file = path ? fopen(path, "a") : NULL;
-    if (!path || (file && fclose(file) == 0)) return 0;
-    fprintf(run->err, "%s: %s\n", path, strerror(errno));
-    return KITH_ERR_IO;
-}
-
-static int open_trace(struct run *run)
-{
-    const struct kith_sim_run_config *config = run->config;
-    if (!config->trace_path) return 0;
-    run->trace_file = fopen(config->trace_path, "w");
-    if (!run->trace_file) {
-        fprintf(run->err, "%s: %s\n", config->trace_path, strerror(errno));
-        return KITH_ERR_IO;
-    }
-    uint32_t kinds = KITH_SIM_TRACE_ALL & ~(uint32_t)KITH_SIM_TRACE_MESSAGES;
-    run->trace = kith_sim_trace_new(run->swarm->world, config->scenario.nodes, kinds,
-                                    run->trace_file, write_line);
-    if (run->trace) return 0;
-    fprintf(run->err, "out of memory\n");
-    return KITH_ERR_NOMEM;
-}
-
-static int close_trace(struct run *run)
-{
-    kith_sim_trace_free(run->trace);
-    run->trace = NULL;
-    if (!run->trace_file) return 0;
-    bool is_bad = ferror(run->trace_file) != 0;
-    if (fclose(run->trace_file)) is_bad = true;
-    run->trace_file = NULL;
-    if (!is_bad) return 0;
-    fprintf(run->err, "%s: could not be written\n", run->config->trace_path);
-    return KITH_ERR_IO;
 }
 
 /* --- running --- */
@@ -130,27 +68,6 @@ static double progress_of(const struct run *run, bool *ret_is_done)
     return by_time > by_rounds ? by_time : by_rounds;
 }
 
-static void draw_bar(struct run *run, double progress)
-{
-    int percent = (int)(progress * 100 + 0.5);
-    if (percent > 100) percent = 100;
-    if (!run->has_bar || percent == run->percent) return;
-    run->percent = percent;
-    char bar[BAR_WIDTH + 1];
-    for (int i = 0; i < BAR_WIDTH; i++)
-        bar[i] = i * 100 < percent * BAR_WIDTH ? '#' : '.';
-    bar[BAR_WIDTH] = '\0';
-    fprintf(run->err, "\r[%s] %3d %%  %.1f virtual s, %.1f s ", bar, percent,
-            (double)kith_world_now_us(run->swarm->world) / 1e6,
-            seconds_of(CLOCK_MONOTONIC) - run->wall_from_s);
-    fflush(run->err);
-}
-
-static void clear_bar(struct run *run)
-{
-    if (run->has_bar) fprintf(run->err, "\r%*s\r", BAR_WIDTH + 50, "");
-}
-
 static bool all_stopped(const struct run *run)
 {
     for (uint32_t i = 0; i < run->config->scenario.nodes; i++)
@@ -165,8 +82,10 @@ static bool run_world(struct run *run, struct kith_sim_result *result)
     bool is_done = false, is_good = true;
     while (is_good && !is_done) {
         is_good = kith_world_run(world, kith_world_now_us(world) + CHUNK_US);
-        draw_bar(run, progress_of(run, &is_done));
+        kith_sim_watch_tick(&run->watch, progress_of(run, &is_done),
+                            seconds_of(CLOCK_MONOTONIC) - run->wall_from_s);
     }
+    kith_sim_watch_close(&run->watch);
     result->virtual_s = (double)kith_world_now_us(world) / 1e6;
     /* What the nodes knew of each other before they said goodbye. */
     if (kith_scenario_look(world, result)) kith_world_fail(world, 0, "out of memory");
@@ -183,64 +102,75 @@ static bool run_world(struct run *run, struct kith_sim_result *result)
 
 /* --- what came out --- */
 
-static void add_stats(struct kith_sim_result *result, const struct kith_stats *stats)
+static bool has_lived(const struct run *run, uint32_t node)
 {
-    result->rounds_mean += (double)stats->round;
-    if (stats->round < result->rounds_least) result->rounds_least = stats->round;
-    if (stats->round > result->rounds_most) result->rounds_most = stats->round;
-    result->sent_per_node += (double)stats->bytes_out;
-    result->received_per_node += (double)stats->bytes_in;
-    result->bulk_sent_per_node += (double)stats->bulk_bytes_out;
-    result->messages += stats->messages_out;
-    result->mixed += stats->mixed;
-    result->taught += stats->taught;
-#define X(name, text)                                                                              \
-    if (strncmp(#name, "drop_", 5) == 0) result->dropped += stats->name;
-    KITH_STATS_MAP(X)
-#undef X
+    const struct kith_world *world = run->swarm->world;
+    return kith_world_node(world, node) || kith_world_down_since_us(world, node) > 0;
 }
 
+static void per_node(struct kith_sim_bytes *bytes, uint32_t count)
+{
+    bytes->all /= count;
+    bytes->gossip /= count;
+    bytes->weights /= count;
+    bytes->labels /= count;
+    bytes->other /= count;
+}
+
+static void add_rounds(struct kith_sim_result *result, uint64_t round)
+{
+    result->rounds_mean += (double)round;
+    if (round < result->rounds_least) result->rounds_least = round;
+    if (round > result->rounds_most) result->rounds_most = round;
+}
+
+/* What all nodes counted in all their lives; rounds of those that are not down. */
 static void count_stats(const struct run *run, struct kith_sim_result *result)
 {
-    uint32_t count = 0;
+    uint32_t lived = 0, there = 0;
+    struct kith_stats *all = &result->all;
+    *all = run->watch.gone;
     result->rounds_least = UINT64_MAX;
     for (uint32_t i = 0; i < run->config->scenario.nodes; i++) {
         const struct kith_node *node = kith_world_node(run->swarm->world, i);
+        lived += has_lived(run, i);
         if (!node) continue;
-        add_stats(result, kith_node_stats(node));
-        count++;
+        kith_sim_stats_add(all, kith_node_stats(node));
+        add_rounds(result, kith_node_stats(node)->round);
+        there++;
     }
-    if (count == 0) {
-        result->rounds_least = 0;
-        return;
-    }
-    result->rounds_mean /= count;
-    result->sent_per_node /= count;
-    result->received_per_node /= count;
-    result->bulk_sent_per_node /= count;
+    if (there > 0) result->rounds_mean /= there;
+    if (there == 0) result->rounds_least = 0;
+    if (lived == 0) return;
+    result->lived = lived;
+    result->sent = kith_sim_bytes_sent(all);
+    result->received = kith_sim_bytes_received(all);
+    per_node(&result->sent, lived);
+    per_node(&result->received, lived);
 }
 
-static int count_accuracy(const struct run *run, struct kith_sim_result *result)
+static int count_accuracy(struct run *run, struct kith_sim_result *result)
 {
     uint32_t nodes = run->config->scenario.nodes;
-    uint32_t *correct = calloc(nodes, sizeof *correct);
     double *values = calloc(nodes, sizeof *values);
-    int err = correct && values ? 0 : KITH_ERR_NOMEM;
+    run->correct = calloc(nodes, sizeof *run->correct);
+    int err = run->correct && values ? 0 : KITH_ERR_NOMEM;
     for (uint32_t i = 0; !err && i < nodes; i++)
-        correct[i] = UINT32_MAX;
-    if (!err && run->config->scenario.all.node.learns)
-        err = kith_swarm_test(run->swarm, run->config->threads, correct);
+        run->correct[i] = UINT32_MAX;
+    if (!err && run->config->scenario.all.node.learns) {
+        err = kith_swarm_test(run->swarm, run->config->threads, run->correct);
+        if (!err) err = kith_swarm_average(run->swarm, &result->average);
+    }
     for (uint32_t i = 0; !err && i < nodes; i++)
-        if (correct[i] != UINT32_MAX)
-            values[result->learners++] = 100.0 * correct[i] / run->swarm->test.count;
+        if (run->correct[i] != UINT32_MAX)
+            values[result->learners++] = 100.0 * run->correct[i] / run->swarm->test.count;
     if (!err && result->learners > 0)
         result->accuracy = kith_sim_spread_of(values, result->learners);
-    free(correct);
     free(values);
     return err;
 }
 
-static int collect(const struct run *run, struct kith_sim_result *result)
+static int collect(struct run *run, struct kith_sim_result *result)
 {
     result->nodes = run->config->scenario.nodes;
     result->steps = kith_world_counters(run->swarm->world)->steps;
@@ -261,10 +191,7 @@ static int finish(struct run *run, struct kith_sim_result *result, FILE *out)
         return err;
     }
     kith_sim_report_table(run->config, result, out);
-    if (run->config->json_path) {
-        err = kith_sim_report_json(run->config, result, run->config->json_path);
-        if (err) fprintf(run->err, "%s: %s\n", run->config->json_path, strerror(errno));
-    }
+    err = kith_sim_watch_finish(&run->watch, result, run->correct);
     bool holds = kith_scenario_judge(&run->config->scenario, result, run->err) == 0;
     return !err && !holds ? KITH_ERR_RANGE : err;
 }
@@ -300,38 +227,36 @@ static int plan(const struct run *run, const uint8_t seed[static KITH_SEED_LEN])
     return err;
 }
 
+/* The run itself, once its world stands. */
+static int go(struct run *run, FILE *out)
+{
+    struct kith_sim_result result = {0};
+    const struct kith_scenario *scenario = &run->config->scenario;
+    if (run_world(run, &result)) return finish(run, &result, out);
+    fprintf(run->err, "check failed %s; again with --nodes %u --seed %llu and the same flags\n",
+            kith_world_failure(run->swarm->world), scenario->nodes,
+            (unsigned long long)scenario->seed);
+    return KITH_ERR_INVALID;
+}
+
 int kith_sim_run(const struct kith_sim_run_config *config, FILE *out, FILE *err)
 {
-    struct run run = {.config = config, .err = err, .percent = -1};
-    struct kith_sim_result result = {0};
+    struct run run = {.config = config, .err = err};
     struct kith_world_config world;
     char error[KITH_SIM_SWARM_TEXT_MAX];
-    run.has_bar = config->progress && isatty(fileno(err));
     run.wall_from_s = seconds_of(CLOCK_MONOTONIC);
     run.cpu_from_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     kith_swarm_world_config(config, &world);
-    world.hook_context = &run;
-    world.on_step = config->trace_path ? on_step : NULL;
-    world.on_fault = config->trace_path ? on_fault : NULL;
+    kith_sim_watch_hooks(&run.watch, config, &world, err);
     if (kith_swarm_new(config, &world, &run.swarm, error)) {
         fprintf(err, "%s\n", error);
         return 1;
     }
-    int status = fits(&run) ? try_json(&run) : KITH_ERR_NOMEM;
-    if (!status) status = open_trace(&run);
+    int status = fits(&run) ? kith_sim_watch_open(&run.watch, run.swarm) : KITH_ERR_NOMEM;
     if (!status) status = plan(&run, world.seed);
-    if (!status) {
-        bool is_good = run_world(&run, &result);
-        clear_bar(&run);
-        if (is_good)
-            status = finish(&run, &result, out);
-        else
-            fprintf(err, "check failed %s; again with --nodes %u --seed %llu and the same flags\n",
-                    kith_world_failure(run.swarm->world), config->scenario.nodes,
-                    (unsigned long long)config->scenario.seed);
-        if (!is_good) status = 1;
-    }
-    if (close_trace(&run)) status = 1;
+    if (!status) status = go(&run, out);
+    if (kith_sim_watch_release(&run.watch)) status = 1;
     kith_swarm_free(run.swarm);
+    free(run.correct);
     return status ? 1 : 0;
 }

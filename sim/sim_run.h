@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "sim/scenario.h"
+#include "sim/sim_outputs.h"
 #include "training/dataset.h"
 
 enum {
@@ -28,6 +29,7 @@ struct kith_sim_run_config {
     bool progress;          /* a bar on `err` while it runs, if that is a terminal */
     const char *json_path;  /* NULL: none */
     const char *trace_path; /* NULL: none; one line an event, for people */
+    struct kith_sim_outputs outputs;
 };
 
 /* The default scenario on the synthetic task, 1 thread, no outputs. */

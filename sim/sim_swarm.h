@@ -43,6 +43,25 @@ uint32_t kith_swarm_samples(const struct kith_swarm *swarm, uint32_t node);
 /* How many of the full test set each node's own model gets right, [nodes]; UINT32_MAX for a node
  * that has none now. On `threads` threads. 0, NOMEM or IO. */
 int kith_swarm_test(const struct kith_swarm *swarm, uint32_t threads, uint32_t *ret_correct);
+/* A place to test models one after the other: memory for each of the swarm's architectures. */
+struct kith_examiner;
+/* NULL if out of memory. */
+struct kith_examiner *kith_examiner_new(const struct kith_swarm *swarm);
+void kith_examiner_free(struct kith_examiner *examiner);
+/* How many of the first `rows` test samples (at most all) the learner of `node` gets right. */
+uint32_t kith_examiner_test(struct kith_examiner *examiner, uint32_t node,
+                            const struct kith_learner *learner, uint32_t rows);
+/* How far apart the models are, and what their mean would be worth: a diagnostic, since no node has
+ * that model. Over the nodes of the architecture that most have. */
+struct kith_sim_average {
+    uint32_t models; /* averaged; below 2 the rest is 0 */
+    double accuracy; /* per cent of the full test set */
+    double distance; /* root of the mean squared distance from the mean model */
+    double relative; /* the same over the mean model's length */
+};
+
+/* 0 or NOMEM. */
+int kith_swarm_average(const struct kith_swarm *swarm, struct kith_sim_average *ret);
 /* The hash of all final weights, in plain form, in the order of the nodes. 0 or NOMEM. */
 int kith_swarm_digest(const struct kith_swarm *swarm, struct kith_id *ret_digest);
 

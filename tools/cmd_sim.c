@@ -1,8 +1,10 @@
 /* kith sim: from the command line to a run of the simulator. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sim/sim_run.h"
+#include "tools/command_line.h"
 #include "tools/dispatch.h"
 #include "tools/learning.h"
 
@@ -64,6 +66,8 @@ static void read_outputs(struct setup *setup)
     run->progress = isatty(STDERR_FILENO) && !kith_args_has(args, "quiet");
     run->json_path = kith_args_text(args, "json");
     run->trace_path = kith_args_text(args, "trace");
+    run->outputs.folder = kith_args_text(args, "out");
+    run->outputs.eval_every_s = kith_args_real(args, "eval-every");
 }
 
 static int read_models(struct setup *setup)
@@ -130,12 +134,16 @@ static int read_all(struct setup *setup)
 int kith_cmd_sim(const struct kith_args *args)
 {
     static struct setup setup;
+    static const char *const without[] = {"out", "json", "trace", "quiet", NULL};
+    char *line = kith_command_line(args, without);
     setup.args = args;
     int status = read_all(&setup);
+    setup.run.outputs.command = line;
     if (status)
         fprintf(stderr, "%s\n", setup.error);
     else
         status = kith_sim_run(&setup.run, stdout, stderr);
+    free(line);
     kith_dataset_release(&setup.train);
     kith_dataset_release(&setup.test);
     return status;

@@ -228,6 +228,10 @@ static const struct kith_option sim_options[] = {
     FLAG("quiet", "no bar while it runs"),
     FILE_OPTION("json", "write the report there as JSON"),
     FILE_OPTION("trace", "write a line for each event there"),
+    DIR_OPTION("out", NULL,
+               "make this folder and write all there is to know about the run into it"),
+    REAL("eval-every", "S", "5", 0, 1e8,
+         "virtual seconds between a node's tests for --out; 0: once an epoch"),
     END,
 };
 
