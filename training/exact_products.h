@@ -2,85 +2,100 @@
  * translation unit for each instruction set. Which defines, before:
  *   TILE_ROWS    rows of x that share one pass over a panel of w
  *   TILE_INPUTS  inputs k that share one pass over a panel of dy
- * A tile keeps its outputs in registers while it walks along the chain. Pure. */
+ *   TILE_PANELS  panels of outputs side by side in a wide tile, of at most TILE_ROWS rows or
+ * inputs: one broadcast then serves them all, where loads are scarcer than registers A tile keeps
+ * its outputs in registers while it walks along the chain. Pure. */
 #ifndef KITH_TRAINING_EXACT_PRODUCTS_H
 #define KITH_TRAINING_EXACT_PRODUCTS_H
 
 #include "training/gemm.h"
 #include "training/lanes.h"
 
-enum { TILE_MAX = 16 };
+enum { TILE_MAX = 16, TILE_VECTORS = TILE_PANELS * LANE_VECTORS };
 
-/* acc[i] += a[i * a_stride] b, for `height` rows of one panel. */
-LANES_INLINE void tile_link(uint32_t height, const float *a, const float *b,
-                            lanes acc[TILE_MAX][LANE_VECTORS], size_t a_stride)
+/* A tile's outputs: height rows by width panels, vector v of panel p in [p * LANE_VECTORS + v]. */
+struct tile {
+    uint32_t height; /* a constant where it is used, like the width */
+    uint32_t width;
+};
+
+/* Where vector v of a row of panels lies, which are panel_stride floats apart. */
+LANES_INLINE size_t vector_at(uint32_t v, size_t panel_stride)
 {
-    lanes wide[LANE_VECTORS];
-    EACH(v, LANE_VECTORS)
-    wide[v] = lanes_load(b + v * LANES);
-    EACH(i, height)
+    return v / LANE_VECTORS * panel_stride + (size_t)(v % LANE_VECTORS) * LANES;
+}
+
+/* acc[i] += a[i * a_stride] b, for the rows i of a tile. */
+LANES_INLINE void tile_link(struct tile tile, const float *a, size_t a_stride, const float *b,
+                            size_t b_panel, lanes acc[TILE_MAX][TILE_VECTORS])
+{
+    lanes wide[TILE_VECTORS];
+    EACH(v, tile.width * LANE_VECTORS)
+    wide[v] = lanes_load(b + vector_at(v, b_panel));
+    EACH(i, tile.height)
     {
         lanes one = lanes_all(a[i * a_stride]);
-        EACH(v, LANE_VECTORS)
+        EACH(v, tile.width * LANE_VECTORS)
         acc[i][v] = lanes_fma(one, wide[v], acc[i][v]);
     }
 }
 
-/* The chains of `height` rows of a over `count` links: a in panels a_panel floats apart, b one
- * panel. */
-LANES_INLINE void tile_rows(uint32_t height, const float *a, size_t a_panel, const float *b,
-                            uint32_t count, lanes acc[TILE_MAX][LANE_VECTORS])
+/* The chains of a tile's rows over `count` links: a and b in panels so many floats apart. */
+LANES_INLINE void tile_rows(struct tile tile, const float *a, size_t a_panel, const float *b,
+                            size_t b_panel, uint32_t count, lanes acc[TILE_MAX][TILE_VECTORS])
 {
     for (; count >= KITH_PANEL; count -= KITH_PANEL) {
         for (uint32_t k = 0; k < KITH_PANEL; k++)
-            tile_link(height, a + k, b + (size_t)k * KITH_PANEL, acc, KITH_PANEL);
+            tile_link(tile, a + k, KITH_PANEL, b + (size_t)k * KITH_PANEL, b_panel, acc);
         a += a_panel;
         b += KITH_PANEL * KITH_PANEL;
     }
     for (uint32_t k = 0; k < count; k++)
-        tile_link(height, a + k, b + (size_t)k * KITH_PANEL, acc, KITH_PANEL);
+        tile_link(tile, a + k, KITH_PANEL, b + (size_t)k * KITH_PANEL, b_panel, acc);
 }
 
-/* Rows [row, row + height) of one panel of y = act(x w + b). */
-LANES_INLINE void forward_tile(uint32_t height, const struct kith_gemm_forward *task,
+/* One tile of y = act(x w + b), from row `row` of panel `panel`. */
+LANES_INLINE void forward_tile(struct tile tile, const struct kith_gemm_forward *task,
                                uint32_t panel, uint32_t row)
 {
-    lanes acc[TILE_MAX][LANE_VECTORS];
+    lanes acc[TILE_MAX][TILE_VECTORS];
     const float *bias = task->bias + (size_t)panel * KITH_PANEL;
-    EACH(i, height)
-    EACH(v, LANE_VECTORS)
+    EACH(i, tile.height)
+    EACH(v, tile.width * LANE_VECTORS)
     acc[i][v] = lanes_load(bias + v * LANES);
-    tile_rows(height, kith_matrix_lane(&task->x, 0, row), task->x.panel_stride,
-              kith_matrix_lane(&task->w, panel, 0), task->w.rows, acc);
+    tile_rows(tile, kith_matrix_lane(&task->x, 0, row), task->x.panel_stride,
+              kith_matrix_lane(&task->w, panel, 0), task->w.panel_stride, task->w.rows, acc);
     float *y = kith_matrix_lane(&task->y, panel, row);
     bool relu = task->relu;
-    EACH(i, height)
-    EACH(v, LANE_VECTORS)
+    EACH(i, tile.height)
+    EACH(v, tile.width * LANE_VECTORS)
     {
         lanes t = acc[i][v];
         if (relu) t = lanes_where((lanes_bits)(t > (lanes){0}), t);
-        lanes_store(y + i * KITH_PANEL + v * LANES, t);
+        lanes_store(y + i * KITH_PANEL + vector_at(v, task->y.panel_stride), t);
     }
 }
 
-/* Rows [row, row + height) of one panel of dx = dy w^T where x > 0; `w` is that panel of w^T. */
-LANES_INLINE void backward_tile(uint32_t height, const struct kith_gemm_backward *task,
-                                const float *w, uint32_t panel, uint32_t row)
+/* One tile of dx = dy w^T where x > 0, from row `row` of panel `panel`. */
+LANES_INLINE void backward_tile(struct tile tile, const struct kith_gemm_backward *task,
+                                uint32_t panel, uint32_t row)
 {
-    lanes acc[TILE_MAX][LANE_VECTORS];
-    EACH(i, height)
-    EACH(v, LANE_VECTORS)
+    lanes acc[TILE_MAX][TILE_VECTORS];
+    EACH(i, tile.height)
+    EACH(v, tile.width * LANE_VECTORS)
     acc[i][v] = (lanes){0};
-    tile_rows(height, kith_matrix_lane(&task->dy, 0, row), task->dy.panel_stride, w,
-              task->w.columns, acc);
+    size_t w_panel = (size_t)task->w.columns * KITH_PANEL;
+    tile_rows(tile, kith_matrix_lane(&task->dy, 0, row), task->dy.panel_stride,
+              task->transposed + panel * w_panel, w_panel, task->w.columns, acc);
     const float *x = kith_matrix_lane(&task->x, panel, row);
     float *dx = kith_matrix_lane(&task->dx, panel, row);
-    EACH(i, height)
-    EACH(v, LANE_VECTORS)
+    EACH(i, tile.height)
+    EACH(v, tile.width * LANE_VECTORS)
     {
-        lanes positive = lanes_load(x + i * KITH_PANEL + v * LANES);
+        lanes positive = lanes_load(x + i * KITH_PANEL + vector_at(v, task->x.panel_stride));
         lanes_bits mask = (lanes_bits)(positive > (lanes){0});
-        lanes_store(dx + i * KITH_PANEL + v * LANES, lanes_where(mask, acc[i][v]));
+        lanes_store(dx + i * KITH_PANEL + vector_at(v, task->dx.panel_stride),
+                    lanes_where(mask, acc[i][v]));
     }
 }
 
@@ -98,71 +113,87 @@ LANES_INLINE void fetch_lines(const float *at, uint32_t lines)
     __builtin_prefetch(at + i * KITH_PANEL, 1);
 }
 
-/* Inputs [k, k + height) of one panel: g = x^T dy, and at once the move along it. */
-LANES_INLINE void update_tile(uint32_t height, const struct kith_gemm_update *task, uint32_t panel,
+/* One tile of g = x^T dy, from input k of panel `panel`, and at once the move along it. */
+LANES_INLINE void update_tile(struct tile tile, const struct kith_gemm_update *task, uint32_t panel,
                               uint32_t k)
 {
-    lanes acc[TILE_MAX][LANE_VECTORS];
+    lanes acc[TILE_MAX][TILE_VECTORS];
     const float *x = kith_matrix_lane(&task->x, k / KITH_PANEL, 0) + k % KITH_PANEL;
     const float *dy = kith_matrix_lane(&task->dy, panel, 0);
     float *w = kith_matrix_lane(&task->w, panel, k), *v = kith_matrix_lane(&task->v, panel, k);
     /* The next tile's, so that they arrive while this one computes. */
-    fetch_lines(w + height * KITH_PANEL, TILE_INPUTS);
-    fetch_lines(v + height * KITH_PANEL, TILE_INPUTS);
-    EACH(i, height)
-    EACH(j, LANE_VECTORS)
+    EACH(p, tile.width)
+    {
+        size_t next = tile.height * KITH_PANEL;
+        fetch_lines(w + next + p * task->w.panel_stride, tile.height);
+        fetch_lines(v + next + p * task->v.panel_stride, tile.height);
+    }
+    EACH(i, tile.height)
+    EACH(j, tile.width * LANE_VECTORS)
     acc[i][j] = (lanes){0};
     for (uint32_t rows = task->x.rows; rows > 0; rows--) {
-        tile_link(height, x, dy, acc, 1);
+        tile_link(tile, x, 1, dy, task->dy.panel_stride, acc);
         x += KITH_PANEL;
         dy += KITH_PANEL;
     }
-    EACH(i, height)
-    EACH(j, LANE_VECTORS)
-    move(task, acc[i][j], v + i * KITH_PANEL + j * LANES, w + i * KITH_PANEL + j * LANES);
+    EACH(i, tile.height)
+    EACH(j, tile.width * LANE_VECTORS)
+    move(task, acc[i][j], v + i * KITH_PANEL + vector_at(j, task->v.panel_stride),
+         w + i * KITH_PANEL + vector_at(j, task->w.panel_stride));
 }
 
-/* A switch with one case for each height a tile may have, which is then a constant in it. */
+/* A switch with one case for each height and width a tile may have, which are then constants in
+ * it: `tile_call` narrow or wide. */
 #define HEIGHTS(X)                                                                                 \
     X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16)
-
-static inline void forward_rows(const struct kith_gemm_forward *task, uint32_t panel, uint32_t row,
-                                uint32_t height)
-{
-    switch (height) {
-#define X(n)                                                                                       \
+#define TILE_CASE(n, narrow_max, tile_call)                                                        \
     case n:                                                                                        \
-        if (n <= TILE_ROWS) forward_tile(n, task, panel, row);                                     \
+        if (n <= (narrow_max)) tile_call(((struct tile){n, 1}), task, panel, at);                  \
+        break;                                                                                     \
+    case TILE_MAX + n:                                                                             \
+        if (TILE_PANELS > 1 && n <= TILE_ROWS)                                                     \
+            tile_call(((struct tile){n, TILE_PANELS}), task, panel, at);                           \
         break;
+
+static inline uint32_t tile_case(struct tile tile)
+{
+    return tile.height + (tile.width > 1 ? TILE_MAX : 0);
+}
+
+static inline void forward_any(struct tile tile, const struct kith_gemm_forward *task,
+                               uint32_t panel, uint32_t at)
+{
+    switch (tile_case(tile)) {
+#define X(n) TILE_CASE(n, TILE_ROWS, forward_tile)
         HEIGHTS(X)
 #undef X
     }
 }
 
-static inline void backward_rows(const struct kith_gemm_backward *task, const float *w,
-                                 uint32_t panel, uint32_t row, uint32_t height)
+static inline void backward_any(struct tile tile, const struct kith_gemm_backward *task,
+                                uint32_t panel, uint32_t at)
 {
-    switch (height) {
-#define X(n)                                                                                       \
-    case n:                                                                                        \
-        if (n <= TILE_ROWS) backward_tile(n, task, w, panel, row);                                 \
-        break;
+    switch (tile_case(tile)) {
+#define X(n) TILE_CASE(n, TILE_ROWS, backward_tile)
         HEIGHTS(X)
 #undef X
     }
 }
 
-static inline void update_inputs(const struct kith_gemm_update *task, uint32_t panel, uint32_t k,
-                                 uint32_t height)
+static inline void update_any(struct tile tile, const struct kith_gemm_update *task, uint32_t panel,
+                              uint32_t at)
 {
-    switch (height) {
-#define X(n)                                                                                       \
-    case n:                                                                                        \
-        if (n <= TILE_INPUTS) update_tile(n, task, panel, k);                                      \
-        break;
+    switch (tile_case(tile)) {
+#define X(n) TILE_CASE(n, TILE_INPUTS, update_tile)
         HEIGHTS(X)
 #undef X
     }
+}
+
+/* A wide tile where there are panels enough for one. */
+static inline uint32_t tile_width(uint32_t panels)
+{
+    return panels >= TILE_PANELS ? TILE_PANELS : 1;
 }
 
 /* `total` cut into the fewest tiles of at most `most`, their heights equal or one apart, so that no
@@ -187,12 +218,14 @@ static void exact_forward(const struct kith_gemm_forward *task, struct kith_part
 {
     struct kith_range panels, rows;
     split(kith_panels_of(task->w.columns), task->x.rows, part, &panels, &rows);
-    for (uint32_t p = panels.first; p < panels.last; p++)
-        for (uint32_t r = rows.first; r < rows.last;) {
-            uint32_t height = tile_height(rows.last - r, TILE_ROWS);
-            forward_rows(task, p, r, height);
-            r += height;
+    struct tile tile;
+    for (uint32_t p = panels.first; p < panels.last; p += tile.width) {
+        tile.width = tile_width(panels.last - p);
+        for (uint32_t r = rows.first; r < rows.last; r += tile.height) {
+            tile.height = tile_height(rows.last - r, TILE_ROWS);
+            forward_any(tile, task, p, r);
         }
+    }
 }
 
 /* Up to 16 rows of a panel of w to up to 16 rows of a panel of its transpose, zeros past the rows
@@ -234,13 +267,14 @@ static void exact_backward(const struct kith_gemm_backward *task, struct kith_pa
 {
     struct kith_range panels, rows;
     split(kith_panels_of(task->w.rows), task->x.rows, part, &panels, &rows);
-    size_t panel_floats = (size_t)task->w.columns * KITH_PANEL;
-    for (uint32_t p = panels.first; p < panels.last; p++)
-        for (uint32_t r = rows.first; r < rows.last;) {
-            uint32_t height = tile_height(rows.last - r, TILE_ROWS);
-            backward_rows(task, task->transposed + p * panel_floats, p, r, height);
-            r += height;
+    struct tile tile;
+    for (uint32_t p = panels.first; p < panels.last; p += tile.width) {
+        tile.width = tile_width(panels.last - p);
+        for (uint32_t r = rows.first; r < rows.last; r += tile.height) {
+            tile.height = tile_height(rows.last - r, TILE_ROWS);
+            backward_any(tile, task, p, r);
         }
+    }
 }
 
 static void bias_update(const struct kith_gemm_update *task, uint32_t panel)
@@ -297,18 +331,20 @@ static inline void fetch_some(struct fetcher *at)
     }
 }
 
-/* One panel of outputs and the inputs of whole panels of x. */
-static void panel_update(const struct kith_gemm_update *task, uint32_t panel,
-                         struct kith_range inputs, struct fetcher *fetcher)
+/* `width` panels of outputs and the inputs of whole panels of x. */
+static void panels_update(const struct kith_gemm_update *task, uint32_t panel, uint32_t width,
+                          struct kith_range inputs, struct fetcher *fetcher)
 {
+    struct tile tile = {.width = width};
+    uint32_t most = width > 1 ? TILE_ROWS : TILE_INPUTS;
     for (uint32_t p = inputs.first; p < inputs.last; p++) {
-        uint32_t k = p * KITH_PANEL, last = k + KITH_PANEL;
+        uint32_t first = p * KITH_PANEL, last = first + KITH_PANEL;
         if (last > task->w.rows) last = task->w.rows;
-        fetch_some(fetcher);
-        while (k < last) {
-            uint32_t height = tile_height(last - k, TILE_INPUTS);
-            update_inputs(task, panel, k, height);
-            k += height;
+        for (uint32_t i = 0; i < width; i++)
+            fetch_some(fetcher);
+        for (uint32_t k = first; k < last; k += tile.height) {
+            tile.height = tile_height(last - k, most);
+            update_any(tile, task, panel, k);
         }
     }
 }
@@ -319,9 +355,11 @@ static void exact_update(const struct kith_gemm_update *task, struct kith_part p
     split(kith_panels_of(task->w.columns), kith_panels_of(task->w.rows), part, &panels, &inputs);
     uint32_t pairs = (panels.last - panels.first) * (inputs.last - inputs.first);
     struct fetcher fetcher = fetcher_of(&task->fetch, pairs, part);
-    for (uint32_t p = panels.first; p < panels.last; p++) {
-        panel_update(task, p, inputs, &fetcher);
-        if (inputs.first == 0 && inputs.last > 0) bias_update(task, p);
+    for (uint32_t p = panels.first; p < panels.last;) {
+        uint32_t width = tile_width(panels.last - p);
+        panels_update(task, p, width, inputs, &fetcher);
+        for (uint32_t last = p + width; p < last; p++)
+            if (inputs.first == 0 && inputs.last > 0) bias_update(task, p);
     }
 }
 

@@ -9,7 +9,7 @@
 #include "training/kernels.h"
 #include "training/lanes.h"
 
-enum { FETCH_AHEAD = 4 };
+enum { FETCH_AHEAD = 4, GATHER_ROWS = 4 };
 
 /* 1 / 255 as a sum: fma(p, high, p low) is p / 255 correctly rounded for p = 0 to 255. */
 static const float pixel_high = 0x1.010102p-8f, pixel_low = -0x1.fdfdfep-33f;
@@ -29,20 +29,27 @@ LANES_INLINE void pixels_convert(const uint8_t *pixels, float *x)
     }
 }
 
-static inline void image_convert(const uint8_t *image, const struct kith_matrix *x, uint32_t row)
+/* Whole panels of `count` images to rows [row, row + count), panel by panel: where the layout is
+ * panels, the rows of one lie side by side and its neighbours far away. */
+LANES_INLINE void images_convert(const uint8_t *const *images, uint32_t count,
+                                 const struct kith_matrix *x, uint32_t row)
 {
-    uint32_t left = x->columns;
-    size_t panel = x->panel_stride;
     float *to = kith_matrix_lane(x, 0, row);
-    for (; left >= KITH_PANEL; left -= KITH_PANEL) {
-        pixels_convert(image, to);
-        image += KITH_PANEL;
-        to += panel;
+    for (uint32_t c = 0; c + KITH_PANEL <= x->columns; c += KITH_PANEL) {
+        EACH(i, count)
+        pixels_convert(images[i] + c, to + i * x->row_stride);
+        to += x->panel_stride;
     }
+}
+
+/* The columns past the last whole panel, and zeros in the padding. */
+static inline void image_end(const uint8_t *image, const struct kith_matrix *x, uint32_t row)
+{
+    uint32_t left = x->columns % KITH_PANEL;
     if (left == 0) return;
     uint8_t last[KITH_PANEL] = {0};
-    memcpy(last, image, left);
-    pixels_convert(last, to);
+    memcpy(last, image + x->columns - left, left);
+    pixels_convert(last, kith_matrix_lane(x, x->columns / KITH_PANEL, row));
 }
 
 static inline void image_fetch(const uint8_t *image, uint32_t bytes)
@@ -56,11 +63,21 @@ static void exact_gather(const struct kith_gather *task, struct kith_part part)
     const struct kith_rows *rows = &task->rows;
     uint32_t bytes = task->x.columns;
     struct kith_range range = kith_part_share(rows->count, part);
-    for (uint32_t r = range.first; r < range.last; r++) {
-        /* Images lie anywhere in memory: ask for a later one while this one is converted. */
-        if (r + FETCH_AHEAD < range.last)
-            image_fetch(rows->images + (size_t)rows->indices[r + FETCH_AHEAD] * bytes, bytes);
-        image_convert(rows->images + (size_t)rows->indices[r] * bytes, &task->x, task->first + r);
+    for (uint32_t r = range.first, count; r < range.last; r += count) {
+        count = range.last - r < GATHER_ROWS ? 1 : GATHER_ROWS;
+        const uint8_t *images[GATHER_ROWS];
+        for (uint32_t i = 0; i < count; i++) {
+            images[i] = rows->images + (size_t)rows->indices[r + i] * bytes;
+            /* Images lie anywhere in memory: ask for a later one while this one is converted. */
+            uint32_t later = r + i + FETCH_AHEAD;
+            if (later < range.last)
+                image_fetch(rows->images + (size_t)rows->indices[later] * bytes, bytes);
+            image_end(images[i], &task->x, task->first + r + i);
+        }
+        if (count == GATHER_ROWS)
+            images_convert(images, GATHER_ROWS, &task->x, task->first + r);
+        else
+            images_convert(images, 1, &task->x, task->first + r);
     }
 }
 

@@ -1,25 +1,7 @@
 /* The exact kernels for AVX-512. */
-enum { TILE_ROWS = 12, TILE_INPUTS = 16 };
+enum { TILE_ROWS = 12, TILE_INPUTS = 16, TILE_PANELS = 2 };
 
 #include "training/exact_paths.h"
-#include "training/exact_products.h"
-#include "training/exact_rows.h"
+#include "training/exact_set.h"
 
-const struct kith_kernel_set kith_exact_avx512 = {
-    .name = "exact (avx512)",
-    .gemm =
-        {
-            .panels = true,
-            .forward = exact_forward,
-            .transpose = exact_transpose,
-            .backward = exact_backward,
-            .update = exact_update,
-        },
-    .rowwise =
-        {
-            .gather = exact_gather,
-            .cross_entropy = exact_cross_entropy,
-            .distillation = exact_distillation,
-            .probabilities = exact_probabilities,
-        },
-};
+const struct kith_kernel_set kith_exact_avx512 = EXACT_SET("exact (avx512)");
