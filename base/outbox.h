@@ -40,7 +40,15 @@ enum kith_hang_up_reason {
     KITH_HANG_UP_STOPPING,
 };
 
-enum kith_store_key { KITH_STORE_CHECKPOINT, KITH_STORE_PEERS, KITH_STORE_KEYS };
+enum { KITH_STORE_PARTS = 2, KITH_STORE_CHUNKS = 240 };
+
+enum kith_store_key {
+    KITH_STORE_CHECKPOINT,
+    KITH_STORE_PEERS,
+    KITH_STORE_PART, /* KITH_STORE_PARTS of these: downloads that were interrupted ... */
+    KITH_STORE_CHUNK = KITH_STORE_PART + KITH_STORE_PARTS, /* ... and KITH_STORE_CHUNKS of theirs */
+    KITH_STORE_KEYS = KITH_STORE_CHUNK + KITH_STORE_CHUNKS,
+};
 
 enum kith_effect_kind {
     KITH_EFFECT_DIAL,

@@ -401,9 +401,10 @@ static void start_node(struct shell *shell, const struct kith_addr *bootstrap, u
     const struct kith_shell_config *config = shell->config;
     struct kith_addr own[KITH_RECORD_ADDRS_MAX];
     uint8_t *stored[KITH_STORE_KEYS] = {NULL};
+    struct kith_bytes views[KITH_STORE_KEYS] = {{NULL, 0}};
     struct kith_event event = {
         .kind = KITH_EVENT_START,
-        .start = {.own = own, .bootstrap = bootstrap, .bootstrap_count = count},
+        .start = {.stored = views, .own = own, .bootstrap = bootstrap, .bootstrap_count = count},
     };
     for (uint32_t i = 0; i < config->address_count && i < KITH_RECORD_ADDRS_MAX; i++)
         own[event.start.own_count++] = config->address[i];
@@ -415,11 +416,11 @@ static void start_node(struct shell *shell, const struct kith_addr *bootstrap, u
         size_t len;
         int err = kith_store_load(config->store, (enum kith_store_key)key, &stored[key], &len,
                                   shell->error);
-        if (err && key == KITH_STORE_PEERS)
-            warn(shell, shell->error); /* only a help to find others: it is written anew */
+        if (err && key != KITH_STORE_CHECKPOINT)
+            warn(shell, shell->error); /* only a help: it is written anew */
         else if (err)
             shell->status = 1;
-        event.start.stored[key] = (struct kith_bytes){stored[key], len};
+        views[key] = (struct kith_bytes){stored[key], len};
     }
     if (shell->status) {
         close_all(shell);

@@ -14,16 +14,26 @@
 
 #include "base/err.h"
 
-static const char *const file_names[KITH_STORE_KEYS] = {
-    [KITH_STORE_CHECKPOINT] = "checkpoint",
-    [KITH_STORE_PEERS] = "peers",
-};
+enum { NAME_MAX_LEN = 32 };
 
 struct kith_store {
-    int dir;  /* descriptor of the directory */
-    int lock; /* descriptor of the lock file */
-    char path[KITH_STORE_KEYS][PATH_MAX];
+    int dir;             /* descriptor of the directory */
+    int lock;            /* descriptor of the lock file */
+    char path[PATH_MAX]; /* of the directory */
+    char shown[PATH_MAX + NAME_MAX_LEN];
 };
+
+static void name_file(enum kith_store_key key, char ret[static NAME_MAX_LEN])
+{
+    if (key == KITH_STORE_CHECKPOINT)
+        snprintf(ret, NAME_MAX_LEN, "checkpoint");
+    else if (key == KITH_STORE_PEERS)
+        snprintf(ret, NAME_MAX_LEN, "peers");
+    else if (key < KITH_STORE_CHUNK)
+        snprintf(ret, NAME_MAX_LEN, "download-%d", (int)(key - KITH_STORE_PART));
+    else
+        snprintf(ret, NAME_MAX_LEN, "chunk-%03d", (int)(key - KITH_STORE_CHUNK));
+}
 
 __attribute__((format(printf, 2, 3))) static void say(char error[static KITH_STORE_ERROR_MAX],
                                                       const char *form, ...)
@@ -85,10 +95,7 @@ int kith_store_open(const char *dir, struct kith_store **ret,
     }
     store->dir = store->lock = -1;
     int err = open_dir(store, dir, ret_error);
-    for (int key = 0; key < KITH_STORE_KEYS && !err; key++) {
-        int len = snprintf(store->path[key], PATH_MAX, "%s/%s", dir, file_names[key]);
-        if (len >= PATH_MAX) err = KITH_ERR_RANGE;
-    }
+    if (!err && snprintf(store->path, PATH_MAX, "%s", dir) >= PATH_MAX) err = KITH_ERR_RANGE;
     if (err) {
         kith_store_close(store);
         return err;
@@ -105,9 +112,12 @@ void kith_store_close(struct kith_store *store)
     free(store);
 }
 
-const char *kith_store_path(const struct kith_store *store, enum kith_store_key key)
+const char *kith_store_path(struct kith_store *store, enum kith_store_key key)
 {
-    return store->path[key];
+    char name[NAME_MAX_LEN];
+    name_file(key, name);
+    snprintf(store->shown, sizeof store->shown, "%s/%s", store->path, name);
+    return store->shown;
 }
 
 static bool read_all(int file, uint8_t *bytes, size_t len)
@@ -154,13 +164,16 @@ int kith_store_load(struct kith_store *store, enum kith_store_key key, uint8_t *
 {
     *ret_bytes = NULL;
     *ret_len = 0;
-    int file = openat(store->dir, file_names[key], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    char name[NAME_MAX_LEN];
+    name_file(key, name);
+    int file = openat(store->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0 && errno == ENOENT) return 0;
     if (file < 0) {
-        say(ret_error, "%s: cannot be opened: %s", store->path[key], strerror(errno));
+        int number = errno;
+        say(ret_error, "%s: cannot be opened: %s", kith_store_path(store, key), strerror(number));
         return KITH_ERR_IO;
     }
-    int err = load_open(file, store->path[key], ret_bytes, ret_len, ret_error);
+    int err = load_open(file, kith_store_path(store, key), ret_bytes, ret_len, ret_error);
     close(file);
     return err;
 }
@@ -179,16 +192,19 @@ static bool write_all(int file, struct kith_bytes bytes)
 
 int kith_store_replace(struct kith_store *store, enum kith_store_key key, struct kith_bytes bytes)
 {
-    char temporary[64];
-    snprintf(temporary, sizeof temporary, "%s.new", file_names[key]);
+    char name[NAME_MAX_LEN], temporary[NAME_MAX_LEN + 8];
+    name_file(key, name);
+    snprintf(temporary, sizeof temporary, "%s.new", name);
+    /* Whoever reads parts of downloads checks their hashes: they need not outlive the machine. */
+    bool lasts = key < KITH_STORE_PART;
     int file = openat(store->dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0) return KITH_ERR_IO;
-    bool good = write_all(file, bytes) && fsync(file) == 0;
+    bool good = write_all(file, bytes) && (!lasts || fsync(file) == 0);
     good = close(file) == 0 && good;
-    good = good && renameat(store->dir, temporary, store->dir, file_names[key]) == 0;
+    good = good && renameat(store->dir, temporary, store->dir, name) == 0;
     if (!good) {
         unlinkat(store->dir, temporary, 0);
         return KITH_ERR_IO;
     }
-    return fsync(store->dir) == 0 ? 0 : KITH_ERR_IO;
+    return !lasts || fsync(store->dir) == 0 ? 0 : KITH_ERR_IO;
 }

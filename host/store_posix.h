@@ -1,6 +1,7 @@
 /* host/store_posix.h: a node's state directory: a lock, so that no two nodes share it, and one file
  * for each store key, replaced atomically: write a temporary file, fsync, rename, fsync the
- * directory. After a crash at any point the old or the new bytes are there, whole. */
+ * directory. After a crash at any point the old or the new bytes are there, whole. Parts of
+ * downloads are not synced: their reader finds out whether they are good. */
 #ifndef KITH_HOST_STORE_POSIX_H
 #define KITH_HOST_STORE_POSIX_H
 
@@ -27,7 +28,7 @@ int kith_store_load(struct kith_store *store, enum kith_store_key key, uint8_t *
 /* Replace, with at least one byte. 0 or IO; then the old bytes are still there. Any thread, one at
  * a time. */
 int kith_store_replace(struct kith_store *store, enum kith_store_key key, struct kith_bytes bytes);
-/* The file of a key, for messages; static while the store is open. */
-const char *kith_store_path(const struct kith_store *store, enum kith_store_key key);
+/* The file of a key, for messages; valid until the next call with this store. */
+const char *kith_store_path(struct kith_store *store, enum kith_store_key key);
 
 #endif

@@ -33,8 +33,8 @@ struct kith_event {
     const struct kith_traffic *traffic; /* what the host has counted so far, or NULL */
     union {
         struct {
-            struct kith_bytes stored[KITH_STORE_KEYS]; /* empty: nothing was stored */
-            const struct kith_addr *own;               /* where others may reach us */
+            const struct kith_bytes *stored; /* [KITH_STORE_KEYS]; empty: nothing was stored */
+            const struct kith_addr *own;     /* where others may reach us */
             uint32_t own_count;
             const struct kith_addr *bootstrap;
             uint32_t bootstrap_count;

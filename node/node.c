@@ -151,11 +151,23 @@ static void start(struct kith_node *node, const struct kith_event *event,
     }
     if (node->rounds.learner) node->overlay.own.round = (uint32_t)node->rounds.round;
     kith_overlay_start(&node->overlay, event->start.own, event->start.own_count,
-                       event->start.bootstrap, event->start.bootstrap_count,
-                       event->start.stored[KITH_STORE_PEERS], turn);
+                       event->start.bootstrap, event->start.bootstrap_count, event->start.stored,
+                       turn);
     kith_directory_start(&node->directory, turn);
     if (node->config.peers && !node->config.observer)
         node->book_at_us = turn->now_us + BOOK_EVERY_US;
+}
+
+static void on_part_stored(struct kith_node *node, int err, const struct kith_turn *turn)
+{
+    bool first = node->overlay.partials.rest_until_us == 0;
+    kith_partials_on_stored(&node->overlay.partials, err, turn);
+    if (err == 0) return;
+    node->stats.store_failures++;
+    if (first)
+        kith_node_say(node, turn, KITH_LEVEL_WARNING,
+                      "could not store a part of a download: %s; it goes on in memory",
+                      kith_err_text(err));
 }
 
 static void dispatch(struct kith_node *node, const struct kith_event *event,
@@ -193,6 +205,10 @@ static void dispatch(struct kith_node *node, const struct kith_event *event,
         kith_rounds_on_computed(node, turn);
         return;
     case KITH_EVENT_STORED:
+        if (event->stored.key >= KITH_STORE_PART) {
+            on_part_stored(node, event->stored.err, turn);
+            return;
+        }
         if (node->storing > 0) node->storing--;
         if (event->stored.err == 0) return;
         node->stats.store_failures++;
@@ -363,7 +379,9 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
     if (event->traffic) take_traffic(node, event->traffic);
     if (!node->stopped) dispatch(node, event, &turn);
     if (!node->stopping) advance(node, &turn);
-    bool saved = node->rounds.phase == KITH_PHASE_SAVED && node->storing == 0;
+    kith_partials_advance(&node->overlay.partials, &turn);
+    bool saved = node->rounds.phase == KITH_PHASE_SAVED && node->storing == 0 &&
+                 kith_partials_is_idle(&node->overlay.partials);
     if (node->stopping && saved && !node->stopped) send_stopped(node, &turn);
     for (uint32_t i = 0; i < outbox->count; i++) {
         const struct kith_effect *effect = &outbox->effects[i];

@@ -90,6 +90,7 @@ static void pull_weights(struct kith_node *node, const struct kith_turn *turn)
         terms.length_of_wire[wire] = len;
         if (len > terms.length_max) terms.length_max = len;
     }
+    kith_pulls_resume(&node->overlay.pulls, &terms, turn);
     uint32_t count = draw(node, &wanted, node->config.pull_count, drawn, turn);
     for (uint32_t i = 0; i < count; i++)
         kith_pulls_start(&node->overlay.pulls, drawn[i], &terms, turn);

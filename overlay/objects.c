@@ -98,11 +98,20 @@ static struct kith_object *slot_begin(struct kith_objects *objects, uint64_t len
     return object;
 }
 
-static struct kith_id chunk_hash(const struct kith_object *object, uint32_t chunk)
+struct kith_bytes kith_object_chunk(const struct kith_object *object, uint32_t chunk)
 {
     const uint8_t *at = object->bytes + (uint64_t)chunk * KITH_CHUNK_LEN;
-    size_t len = (size_t)kith_object_chunk_len(object, chunk);
-    return kith_hash_of("kith/chunk/1", (struct kith_bytes){at, len});
+    return (struct kith_bytes){at, (size_t)kith_object_chunk_len(object, chunk)};
+}
+
+struct kith_id kith_object_chunk_hash(struct kith_bytes chunk)
+{
+    return kith_hash_of("kith/chunk/1", chunk);
+}
+
+static struct kith_id chunk_hash(const struct kith_object *object, uint32_t chunk)
+{
+    return kith_object_chunk_hash(kith_object_chunk(object, chunk));
 }
 
 static struct kith_id index_hash(const struct kith_object *object)

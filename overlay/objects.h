@@ -55,6 +55,9 @@ struct kith_object *kith_objects_begin(struct kith_objects *objects, const struc
 bool kith_object_is_whole(const struct kith_object *object);
 /* The index as it came: 0, or SHAPE or HASH. An object of one chunk needs none. */
 int kith_object_set_index(struct kith_object *object, struct kith_bytes index);
+/* The bytes of a chunk, and what such bytes hash to in an index. */
+struct kith_bytes kith_object_chunk(const struct kith_object *object, uint32_t chunk);
+struct kith_id kith_object_chunk_hash(struct kith_bytes chunk);
 uint64_t kith_object_chunk_len(const struct kith_object *object, uint32_t chunk);
 /* All bytes of a chunk are in place: check them. 0 or HASH. */
 int kith_object_check_chunk(struct kith_object *object, uint32_t chunk);

@@ -17,10 +17,11 @@ int kith_overlay_init(struct kith_overlay *overlay, const struct kith_overlay_co
     if (!err)
         err = kith_objects_init(&overlay->objects, config->big_objects, config->big_len,
                                 config->small_objects, config->small_len);
+    if (!err) err = kith_partials_init(&overlay->partials, &overlay->objects, config->big_len);
     if (!err) err = kith_serve_init(&overlay->serve, &overlay->objects);
     if (!err)
         err = kith_pulls_init(&overlay->pulls, &overlay->peers, &overlay->links, &overlay->dialer,
-                              &overlay->objects, &overlay->serve);
+                              &overlay->objects, &overlay->serve, &overlay->partials);
     if (!err && config->observer) {
         overlay->status = calloc(1, sizeof *overlay->status);
         if (!overlay->status) err = KITH_ERR_NOMEM;
@@ -41,6 +42,7 @@ void kith_overlay_release(struct kith_overlay *overlay)
     kith_peers_release(&overlay->peers);
     kith_links_release(&overlay->links);
     kith_objects_release(&overlay->objects);
+    kith_partials_release(&overlay->partials);
     kith_serve_release(&overlay->serve);
     kith_pulls_release(&overlay->pulls);
     free(overlay->status);
@@ -50,7 +52,7 @@ size_t kith_overlay_memory(const struct kith_overlay *overlay)
 {
     size_t bytes = kith_peers_memory(&overlay->peers) + kith_links_memory(&overlay->links);
     bytes += kith_objects_memory(&overlay->objects) + kith_serve_memory(&overlay->serve);
-    bytes += kith_pulls_memory(&overlay->pulls);
+    bytes += kith_pulls_memory(&overlay->pulls) + kith_partials_memory(&overlay->partials);
     return overlay->status ? bytes + sizeof *overlay->status : bytes;
 }
 
@@ -140,7 +142,7 @@ static void sign_own(struct kith_overlay *overlay, uint8_t flags, const struct k
 
 void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *own,
                         uint32_t own_count, const struct kith_addr *bootstrap,
-                        uint32_t bootstrap_count, struct kith_bytes book,
+                        uint32_t bootstrap_count, const struct kith_bytes *stored,
                         const struct kith_turn *turn)
 {
     if (!overlay->config.active) return;
@@ -150,7 +152,9 @@ void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *ow
         if (kith_addr_kind(&own[i]) != KITH_ADDR_BAD)
             overlay->own.addr[overlay->own.addr_count++] = own[i];
     sign_own(overlay, overlay->config.observer ? KITH_PEER_OBSERVER : 0, turn);
-    kith_overlay_restore_book(overlay, book, turn);
+    kith_overlay_restore_book(overlay, stored[KITH_STORE_PEERS], turn);
+    kith_partials_start(&overlay->partials, stored, &overlay->config.swarm, overlay->config.scheme,
+                        turn);
     kith_dialer_start(&overlay->dialer, own, own_count, bootstrap, bootstrap_count, turn);
     overlay->tick_at_us = turn->now_us + KITH_TICK_US;
 }

@@ -9,6 +9,7 @@
 #include "overlay/dialer.h"
 #include "overlay/links.h"
 #include "overlay/objects.h"
+#include "overlay/partial.h"
 #include "overlay/peers.h"
 #include "overlay/pull.h"
 #include "overlay/serve.h"
@@ -66,6 +67,7 @@ struct kith_overlay {
     struct kith_spread spread;
     struct kith_objects objects;
     struct kith_serve serve;
+    struct kith_partials partials;
     struct kith_pulls pulls;
     struct kith_peer_record own; /* what the next own record will say */
     uint8_t own_bytes[KITH_RECORD_MAX];
@@ -88,10 +90,11 @@ void kith_overlay_release(struct kith_overlay *overlay);
 /* Bytes held besides the struct itself. */
 size_t kith_overlay_memory(const struct kith_overlay *overlay);
 
-/* `book` is what kith_overlay_book gave in an earlier life; anything malformed in it is ignored. */
+/* `stored` is what an earlier life stored, [KITH_STORE_KEYS]: the book that kith_overlay_book gave
+ * and downloads that were interrupted; anything malformed in it is ignored. */
 void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *own,
                         uint32_t own_count, const struct kith_addr *bootstrap,
-                        uint32_t bootstrap_count, struct kith_bytes book,
+                        uint32_t bootstrap_count, const struct kith_bytes *stored,
                         const struct kith_turn *turn);
 /* What the next own record says of our learning; a new state is signed and told within a second, a
  * new round with the next record that is due. */

@@ -10,7 +10,7 @@ enum { MANIFEST_FUTURE_MS = KITH_RECORD_FUTURE_MAX_S * 1000 };
 
 int kith_pulls_init(struct kith_pulls *pulls, struct kith_peers *peers, struct kith_links *links,
                     struct kith_dialer *dialer, struct kith_objects *objects,
-                    struct kith_serve *serve)
+                    struct kith_serve *serve, struct kith_partials *partials)
 {
     memset(pulls, 0, sizeof *pulls);
     pulls->peers = peers;
@@ -18,6 +18,7 @@ int kith_pulls_init(struct kith_pulls *pulls, struct kith_peers *peers, struct k
     pulls->dialer = dialer;
     pulls->objects = objects;
     pulls->serve = serve;
+    pulls->partials = partials;
     if (objects->count == 0) return 0;
     pulls->at = calloc(KITH_PULLS_MAX, sizeof *pulls->at);
     if (!pulls->at) return KITH_ERR_NOMEM;
@@ -55,13 +56,26 @@ static void unpin(struct kith_pull *pull)
     pull->object = NULL;
 }
 
+/* What is here and verified survives whatever interrupts the pull. */
+static void keep(struct kith_pulls *pulls, const struct kith_pull *pull,
+                 const struct kith_turn *turn)
+{
+    if (!pull->object) return;
+    struct kith_bytes sealed = {pull->sealed, pull->sealed_len};
+    kith_partials_keep(pulls->partials, pull->object, &pull->manifest, sealed, turn);
+}
+
 /* The pull is over; with an error its author is left alone for a while. */
 static void end(struct kith_pulls *pulls, struct kith_pull *pull, int err,
                 const struct kith_turn *turn)
 {
     pull->phase = KITH_PULL_ENDED;
     pull->err = err;
-    if (err == 0) return;
+    if (err == 0) {
+        kith_partials_done(pulls->partials, &pull->manifest);
+        return;
+    }
+    keep(pulls, pull, turn);
     unpin(pull);
     turn->stats->pulls_failed++;
     struct kith_peer *author = kith_peers_find(pulls->peers, &pull->author);
@@ -107,12 +121,30 @@ static void ask_head(struct kith_pull *pull, struct kith_link_slot *slot,
     send_small(slot->link, &msg, turn);
 }
 
+static struct kith_pull *free_pull(struct kith_pulls *pulls)
+{
+    for (uint32_t i = 0; i < pulls->count; i++)
+        if (pulls->at[i].phase == KITH_PULL_FREE) return &pulls->at[i];
+    return NULL;
+}
+
+/* Two pulls of one object would take the blocks out of each other's hands. */
+static bool is_pulled(const struct kith_pulls *pulls, const struct kith_id *author,
+                      enum kith_manifest_kind kind)
+{
+    for (uint32_t i = 0; i < pulls->count; i++) {
+        const struct kith_pull *pull = &pulls->at[i];
+        if (is_busy(pull) && pull->terms.kind == kind && kith_id_eq(&pull->author, author))
+            return true;
+    }
+    return false;
+}
+
 bool kith_pulls_start(struct kith_pulls *pulls, struct kith_peer *author,
                       const struct kith_pull_terms *terms, const struct kith_turn *turn)
 {
-    struct kith_pull *pull = NULL;
-    for (uint32_t i = 0; i < pulls->count && !pull; i++)
-        if (pulls->at[i].phase == KITH_PULL_FREE) pull = &pulls->at[i];
+    struct kith_pull *pull = free_pull(pulls);
+    if (is_pulled(pulls, &author->id, terms->kind)) return false;
     if (!pull || !kith_dialer_want(pulls->dialer, author, turn)) return false;
     memset(pull, 0, sizeof *pull);
     pull->phase = KITH_PULL_LINKING;
@@ -183,6 +215,7 @@ static void fetch(struct kith_pulls *pulls, struct kith_pull *pull, const struct
 static void change_source(struct kith_pulls *pulls, struct kith_pull *pull, int err,
                           const struct kith_turn *turn)
 {
+    keep(pulls, pull, turn);
     bool has_manifest = pull->phase == KITH_PULL_INDEX || pull->phase == KITH_PULL_BLOCKS;
     if (!has_manifest || ++pull->sources >= KITH_PULL_SOURCES) {
         end(pulls, pull, err, turn);
@@ -303,6 +336,46 @@ static void take_manifest(struct kith_pulls *pulls, struct kith_pull *pull,
     fetch(pulls, pull, turn);
 }
 
+/* The author if it is linked, else anybody. */
+static struct kith_link_slot *any_source(struct kith_pulls *pulls, const struct kith_id *author,
+                                         const struct kith_turn *turn)
+{
+    struct kith_link_slot *slot = kith_links_of(pulls->links, author);
+    if (slot && slot->hello) return slot;
+    return kith_links_draw(pulls->links, 1, &slot, turn) ? slot : NULL;
+}
+
+static void resume(struct kith_pulls *pulls, struct kith_pull *pull,
+                   const struct kith_partial *partial, const struct kith_pull_terms *terms,
+                   const struct kith_link_slot *source, const struct kith_turn *turn)
+{
+    memset(pull, 0, sizeof *pull);
+    pull->author = partial->manifest.author;
+    pull->terms = *terms;
+    pull->since_us = turn->now_us;
+    pull->source = source->link;
+    pull->sealed_len = partial->sealed_len;
+    memcpy(pull->sealed, partial->sealed, partial->sealed_len);
+    struct kith_bytes sealed = {pull->sealed, pull->sealed_len};
+    if (check_manifest(pulls, pull, sealed, turn, &pull->manifest) != 0) return;
+    pull->object = partial->object;
+    pull->object->pins++;
+    fetch(pulls, pull, turn);
+}
+
+void kith_pulls_resume(struct kith_pulls *pulls, const struct kith_pull_terms *terms,
+                       const struct kith_turn *turn)
+{
+    uint32_t cursor = 0;
+    struct kith_partial *partial;
+    if (pulls->links->count == 0) return;
+    while ((partial = kith_partials_next(pulls->partials, terms->kind, &cursor, turn)) != NULL) {
+        struct kith_pull *pull = free_pull(pulls);
+        const struct kith_link_slot *source = any_source(pulls, &partial->manifest.author, turn);
+        if (pull && source) resume(pulls, pull, partial, terms, source, turn);
+    }
+}
+
 void kith_pulls_on_head(struct kith_pulls *pulls, const struct kith_link_slot *slot,
                         const struct kith_msg *msg, const struct kith_turn *turn)
 {
@@ -351,6 +424,7 @@ static void take_block(struct kith_pulls *pulls, struct kith_pull *pull,
         change_source(pulls, pull, KITH_ERR_HASH, turn);
         return;
     }
+    if (turn->now_us >= pull->since_us + KITH_PARTIAL_SLOW_US) keep(pulls, pull, turn);
     pull->expect = next_missing(object, number + 1);
     if (pull->expect == block_count(object) && kith_object_is_whole(object)) {
         end(pulls, pull, 0, turn);

@@ -11,6 +11,7 @@
 #include "overlay/links.h"
 #include "overlay/objects.h"
 #include "overlay/overlay_msg.h"
+#include "overlay/partial.h"
 #include "overlay/peers.h"
 #include "overlay/serve.h"
 
@@ -67,6 +68,7 @@ struct kith_pulls {
     struct kith_dialer *dialer;
     struct kith_objects *objects;
     struct kith_serve *serve;
+    struct kith_partials *partials;
     uint32_t count; /* KITH_PULLS_MAX, or 0: there is room for no object */
     struct kith_pull *at;
 };
@@ -74,12 +76,15 @@ struct kith_pulls {
 /* 0 or KITH_ERR_NOMEM. */
 int kith_pulls_init(struct kith_pulls *pulls, struct kith_peers *peers, struct kith_links *links,
                     struct kith_dialer *dialer, struct kith_objects *objects,
-                    struct kith_serve *serve);
+                    struct kith_serve *serve, struct kith_partials *partials);
 void kith_pulls_release(struct kith_pulls *pulls);
 size_t kith_pulls_memory(const struct kith_pulls *pulls);
-/* False if the author cannot be reached or all pulls are busy. */
+/* False if the author cannot be reached, is pulled from already, or all pulls are busy. */
 bool kith_pulls_start(struct kith_pulls *pulls, struct kith_peer *author,
                       const struct kith_pull_terms *terms, const struct kith_turn *turn);
+/* Go on with what was interrupted, in this life or an earlier one, from whoever is linked. */
+void kith_pulls_resume(struct kith_pulls *pulls, const struct kith_pull_terms *terms,
+                       const struct kith_turn *turn);
 /* An ended pull, NULL: none. Free it with kith_pulls_free when done with its object. */
 struct kith_pull *kith_pulls_next_ended(struct kith_pulls *pulls);
 void kith_pulls_free(struct kith_pull *pull);

@@ -6,6 +6,8 @@
 #include "base/assert.h"
 #include "base/err.h"
 
+enum { PARTS = KITH_STORE_KEYS - KITH_STORE_PART };
+
 struct value {
     uint8_t *at;
     size_t len;
@@ -24,8 +26,9 @@ struct slot {
 
 struct kith_sim_store {
     uint32_t nodes;
-    struct slot *slots; /* [nodes][KITH_STORE_KEYS] */
-    uint8_t *disks;     /* [nodes], enum kith_sim_disk */
+    struct slot *slots;  /* [nodes][KITH_STORE_PART] */
+    struct slot **parts; /* [nodes] NULL, or the other keys' of a node that stored one */
+    uint8_t *disks;      /* [nodes], enum kith_sim_disk */
     struct kith_rng rng;
 };
 
@@ -35,10 +38,11 @@ int kith_sim_store_new(uint32_t nodes, const uint8_t seed[static KITH_SEED_LEN],
     struct kith_sim_store *store = calloc(1, sizeof *store);
     if (!store) return KITH_ERR_NOMEM;
     store->nodes = nodes;
-    store->slots = calloc((size_t)nodes * KITH_STORE_KEYS, sizeof *store->slots);
+    store->slots = calloc((size_t)nodes * KITH_STORE_PART, sizeof *store->slots);
+    store->parts = calloc(nodes, sizeof *store->parts);
     store->disks = calloc(nodes, sizeof *store->disks);
     kith_rng_split(&store->rng, seed, "sim_store", 0);
-    if (!store->slots || !store->disks) {
+    if (!store->slots || !store->parts || !store->disks) {
         kith_sim_store_free(store);
         return KITH_ERR_NOMEM;
     }
@@ -46,14 +50,25 @@ int kith_sim_store_new(uint32_t nodes, const uint8_t seed[static KITH_SEED_LEN],
     return 0;
 }
 
+static void free_values(struct slot *slots, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        free(slots[i].stored.at);
+        free(slots[i].before.at);
+        free(slots[i].written.at);
+    }
+}
+
 void kith_sim_store_free(struct kith_sim_store *store)
 {
     if (!store) return;
-    for (size_t i = 0; store->slots && i < (size_t)store->nodes * KITH_STORE_KEYS; i++) {
-        free(store->slots[i].stored.at);
-        free(store->slots[i].before.at);
-        free(store->slots[i].written.at);
+    for (uint32_t i = 0; store->slots && i < store->nodes; i++)
+        free_values(&store->slots[(size_t)i * KITH_STORE_PART], KITH_STORE_PART);
+    for (uint32_t i = 0; store->parts && i < store->nodes; i++) {
+        if (store->parts[i]) free_values(store->parts[i], PARTS);
+        free(store->parts[i]);
     }
+    free(store->parts);
     free(store->slots);
     free(store->disks);
     free(store);
@@ -64,12 +79,14 @@ void kith_sim_store_set_disk(struct kith_sim_store *store, uint32_t node, enum k
     store->disks[node] = (uint8_t)disk;
 }
 
+/* NULL: nothing was ever stored there. */
 static struct slot *slot_of(const struct kith_sim_store *store, uint32_t node,
                             enum kith_store_key key)
 {
     kith_assert(node < store->nodes);
     kith_assert(key < KITH_STORE_KEYS);
-    return &store->slots[(size_t)node * KITH_STORE_KEYS + key];
+    if (key < KITH_STORE_PART) return &store->slots[(size_t)node * KITH_STORE_PART + key];
+    return store->parts[node] ? &store->parts[node][key - KITH_STORE_PART] : NULL;
 }
 
 static bool set_value(struct value *value, struct kith_bytes bytes)
@@ -89,9 +106,13 @@ static bool set_value(struct value *value, struct kith_bytes bytes)
 void kith_sim_store_write(struct kith_sim_store *store, uint32_t node, enum kith_store_key key,
                           struct kith_bytes bytes)
 {
+    bool is_blank = store->disks[node] == KITH_SIM_DISK_BLANK;
+    if (key >= KITH_STORE_PART && !store->parts[node] && !is_blank)
+        store->parts[node] = calloc(PARTS, sizeof *store->parts[node]);
     struct slot *slot = slot_of(store, node, key);
+    if (!slot) return;
     slot->writes++;
-    if (store->disks[node] == KITH_SIM_DISK_BLANK) return;
+    if (is_blank) return;
     slot->failed = store->disks[node] == KITH_SIM_DISK_FULL || !set_value(&slot->written, bytes);
 }
 
@@ -107,7 +128,8 @@ static void commit(struct slot *slot)
 int kith_sim_store_finish(struct kith_sim_store *store, uint32_t node, enum kith_store_key key)
 {
     struct slot *slot = slot_of(store, node, key);
-    kith_assert(slot->writes > 0);
+    if (!slot) return store->disks[node] == KITH_SIM_DISK_BLANK ? 0 : KITH_ERR_IO;
+    if (slot->writes == 0) return 0; /* it began on a blank disk */
     slot->writes--;
     if (slot->failed) {
         if (slot->writes == 0) slot->failed = false;
@@ -121,6 +143,7 @@ void kith_sim_store_crash(struct kith_sim_store *store, uint32_t node, bool lose
 {
     for (unsigned key = 0; key < KITH_STORE_KEYS; key++) {
         struct slot *slot = slot_of(store, node, (enum kith_store_key)key);
+        if (!slot) return;
         bool is_under_way = slot->writes > 0 && slot->written.is_there && !slot->failed;
         if (is_under_way && kith_rng_below(&store->rng, 2) == 0) commit(slot);
         slot->written.is_there = false;
@@ -137,7 +160,8 @@ void kith_sim_store_crash(struct kith_sim_store *store, uint32_t node, bool lose
 struct kith_bytes kith_sim_store_read(const struct kith_sim_store *store, uint32_t node,
                                       enum kith_store_key key)
 {
-    const struct value *value = &slot_of(store, node, key)->stored;
-    if (!value->is_there) return (struct kith_bytes){NULL, 0};
+    const struct slot *slot = slot_of(store, node, key);
+    const struct value *value = slot ? &slot->stored : NULL;
+    if (!value || !value->is_there) return (struct kith_bytes){NULL, 0};
     return (struct kith_bytes){value->at, value->len};
 }

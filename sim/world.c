@@ -330,8 +330,10 @@ void kith_world_start(struct kith_world *world, uint32_t node)
         .start = {.own = &own, .own_count = 1, .bootstrap = bootstrap},
     };
     event.start.bootstrap_count = bootstrap_of(world, node, bootstrap);
+    struct kith_bytes stored[KITH_STORE_KEYS];
+    event.start.stored = stored;
     for (unsigned key = 0; key < KITH_STORE_KEYS; key++)
-        event.start.stored[key] = kith_sim_store_read(world->store, node, (enum kith_store_key)key);
+        stored[key] = kith_sim_store_read(world->store, node, (enum kith_store_key)key);
     kith_world_feed(world, node, &event);
 }
 

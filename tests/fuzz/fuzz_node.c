@@ -253,10 +253,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct play play;
     begin(&play, data, size);
+    static const struct kith_bytes stored[KITH_STORE_KEYS];
     struct kith_addr own = addr_of(1), bootstrap = addr_of(2);
     struct kith_event event = {
         .kind = KITH_EVENT_START,
-        .start = {.own = &own, .own_count = 1, .bootstrap = &bootstrap, .bootstrap_count = 1},
+        .start = {.stored = stored,
+                  .own = &own,
+                  .own_count = 1,
+                  .bootstrap = &bootstrap,
+                  .bootstrap_count = 1},
     };
     feed(&play, &event);
     for (int i = 0; i < STEPS_MAX && play.input.left > 0 && !play.stopped; i++)

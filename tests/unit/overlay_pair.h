@@ -10,6 +10,8 @@
 
 enum { ROOM_MAX = 4, ROOM_QUEUE = 4096, ROOM_PORT = 9000 };
 
+static const struct kith_bytes nothing_stored[KITH_STORE_KEYS];
+
 struct room;
 /* Return false to lose the message. `bytes` may be changed in place. */
 typedef bool (*room_filter)(struct room *room, int from, int to, uint8_t *bytes, size_t *len);
@@ -221,8 +223,7 @@ static void room_start(struct room *room)
     for (int i = 0; i < room->count; i++) {
         struct kith_turn turn = room_turn(room, i);
         struct kith_addr own = room_addr(i);
-        kith_overlay_start(&room->at[i].overlay, &own, 1, &first, i > 0,
-                           (struct kith_bytes){NULL, 0}, &turn);
+        kith_overlay_start(&room->at[i].overlay, &own, 1, &first, i > 0, nothing_stored, &turn);
         room_flush(room, i);
     }
     room_pass(room, 2 * KITH_SECOND_US);

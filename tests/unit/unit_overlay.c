@@ -42,8 +42,7 @@ static void a_newcomer_is_not_introduced_to_the_dead(void)
     room->at[3].dead = false;
     struct kith_turn turn = room_turn(room, 3);
     struct kith_addr own = room_addr(3), other = room_addr(1);
-    kith_overlay_start(&room->at[3].overlay, &own, 1, &other, 1, (struct kith_bytes){NULL, 0},
-                       &turn);
+    kith_overlay_start(&room->at[3].overlay, &own, 1, &other, 1, nothing_stored, &turn);
     room_flush(room, 3);
     room_pass(room, 2 * KITH_SECOND_US);
     check_int(room->at[3].stats.peers, 2);
