@@ -75,4 +75,15 @@ struct kith_traffic {
     uint64_t dht_datagrams_out;
 };
 
+static inline void kith_stats_take_traffic(struct kith_stats *stats,
+                                           const struct kith_traffic *traffic)
+{
+    stats->wire_bytes_in = traffic->wire_bytes_in;
+    stats->wire_bytes_out = traffic->wire_bytes_out;
+    stats->dht_bytes_in = traffic->dht_bytes_in;
+    stats->dht_bytes_out = traffic->dht_bytes_out;
+    stats->dht_datagrams_in = traffic->dht_datagrams_in;
+    stats->dht_datagrams_out = traffic->dht_datagrams_out;
+}
+
 #endif

@@ -39,6 +39,7 @@ struct shell {
     struct kith_outbox outbox; /* of the step under way */
     struct kith_net *net;
     struct kith_dht_pipe *dht;
+    struct kith_lifeline *lifeline;
     struct kith_worker *trainer;
     struct kith_worker *storer;
     uint64_t lost_op[LOST_OPS_MAX]; /* DHT operations that ended before they began */
@@ -323,6 +324,41 @@ static void on_again(uv_async_t *again)
     if (shell->stop_asked) stop(shell);
 }
 
+/* -- the supervisor ---------------------------------------------------------------------------- */
+
+static void on_supervisor_gone(void *context)
+{
+    struct shell *shell = context;
+    warn(shell, "the supervisor is gone: ending");
+    if (!shell->stop_asked) stop(shell);
+}
+
+static size_t write_pulse(void *context, char ret[static KITH_PULSE_MAX])
+{
+    struct shell *shell = context;
+    struct kith_stats stats = *kith_node_stats(shell->node);
+    count_traffic(shell);
+    kith_stats_take_traffic(&stats, &shell->traffic);
+    return shell->config->on_pulse(shell->config->context, &stats, ret);
+}
+
+static int start_lifeline(struct shell *shell)
+{
+    struct kith_lifeline_config lifeline = {
+        .loop = &shell->loop,
+        .fd = STDIN_FILENO,
+        .context = shell,
+        .on_gone = on_supervisor_gone,
+        .write = write_pulse,
+    };
+    if (!shell->config->supervised) return 0;
+    int err = kith_lifeline_new(&lifeline, &shell->lifeline);
+    if (err == KITH_ERR_TYPE)
+        snprintf(shell->error, KITH_SHELL_ERROR_MAX,
+                 "--supervised: standard input is no socket of a supervisor");
+    return err;
+}
+
 static void on_signal(uv_signal_t *signal, int number)
 {
     struct shell *shell = signal->data;
@@ -347,6 +383,8 @@ static void close_all(struct shell *shell)
                      kith_store_path(shell->config->store, KITH_STORE_CHECKPOINT),
                      kith_err_text(err));
     }
+    if (shell->lifeline) kith_lifeline_pulse(shell->lifeline);
+    kith_lifeline_close(shell->lifeline);
     if (shell->dht) kith_dht_pipe_close(shell->dht, NULL, NULL);
     if (shell->net) kith_net_close(shell->net, NULL, NULL);
     kith_worker_close(shell->trainer);
@@ -518,6 +556,8 @@ static int start_all(struct shell *shell)
     if (err) return err;
     if (config->on_started)
         config->on_started(config->context, shell->net ? kith_net_port(shell->net) : 0);
+    err = start_lifeline(shell);
+    if (err) return err;
     uint32_t count = config->node->peers ? config->bootstrap_count : 0;
     return kith_resolve_start(&shell->loop, config->bootstrap, count, KITH_RESOLVE_MS, shell,
                               on_resolve_failed, on_resolved);

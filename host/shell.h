@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "host/lifeline.h"
 #include "host/net_uv.h"
 #include "host/store_posix.h"
 #include "node/node.h"
@@ -25,7 +26,11 @@ struct kith_shell_config {
     struct kith_store *store;     /* NULL: nothing is kept */
     const char *dht_helper;       /* path; NULL: found beside the program */
     bool signals;                 /* SIGINT and SIGTERM stop the node */
+    bool supervised;              /* standard input is a lifeline (host/lifeline.h) */
     void *context;
+    /* The line for the lifeline's far end; may be NULL if there is none. */
+    size_t (*on_pulse)(void *context, const struct kith_stats *stats,
+                       char ret[static KITH_PULSE_MAX]);
     /* The listener is up: the node's port, 0 without peers. May be NULL. */
     void (*on_started)(void *context, uint16_t port);
     /* What the node says. Its counters are as they are now. */

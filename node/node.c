@@ -354,16 +354,6 @@ static void advance(struct kith_node *node, const struct kith_turn *turn)
     store_book(node, turn);
 }
 
-static void take_traffic(struct kith_node *node, const struct kith_traffic *traffic)
-{
-    node->stats.wire_bytes_in = traffic->wire_bytes_in;
-    node->stats.wire_bytes_out = traffic->wire_bytes_out;
-    node->stats.dht_bytes_in = traffic->dht_bytes_in;
-    node->stats.dht_bytes_out = traffic->dht_bytes_out;
-    node->stats.dht_datagrams_in = traffic->dht_datagrams_in;
-    node->stats.dht_datagrams_out = traffic->dht_datagrams_out;
-}
-
 void kith_node_step(struct kith_node *node, const struct kith_event *event,
                     struct kith_outbox *outbox, struct kith_effects *ret)
 {
@@ -376,7 +366,7 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
         .out = outbox,
         .stats = &node->stats,
     };
-    if (event->traffic) take_traffic(node, event->traffic);
+    if (event->traffic) kith_stats_take_traffic(&node->stats, event->traffic);
     if (!node->stopped) dispatch(node, event, &turn);
     if (!node->stopping) advance(node, &turn);
     kith_partials_advance(&node->overlay.partials, &turn);

@@ -12,6 +12,7 @@
 #include "identity/ss58.h"
 #include "tools/dispatch.h"
 #include "tools/learning.h"
+#include "tools/pulse.h"
 #include "tools/state_dir.h"
 #include "tools/values.h"
 #include "training/partition.h"
@@ -28,6 +29,7 @@ struct setup {
     const char *bootstrap[KITH_OPTION_REPEATS_MAX];
     struct kith_store *store;
     struct kith_log log;
+    struct kith_pulse pulse;
     char state[KITH_PATH_MAX];
     char error[KITH_PATH_MAX];
 };
@@ -230,6 +232,8 @@ static void on_started(void *context, uint16_t port)
     kith_ss58_encode(&config->keypair.hotkey, address);
     kith_hex_encode(setup->task.swarm.bytes, 8, hex);
     bind.port = port;
+    setup->pulse.port = port;
+    memcpy(setup->pulse.hotkey, address, sizeof address);
     kith_addr_format(&bind, place);
     say(setup, "hotkey %s", address);
     say(setup, "swarm %s %s", config->rules.name, hex);
@@ -251,8 +255,16 @@ static void on_report(void *context, const struct kith_report *report,
 {
     struct setup *setup = context;
     uint64_t now = wall_ms();
+    kith_pulse_take(&setup->pulse, report);
     kith_log_write(&setup->log, report, now);
     kith_log_counters(&setup->log, stats, now);
+}
+
+static size_t on_pulse(void *context, const struct kith_stats *stats,
+                       char ret[static KITH_PULSE_MAX])
+{
+    const struct setup *setup = context;
+    return kith_pulse_write(&setup->pulse, stats, ret);
 }
 
 static int run_node(struct setup *setup)
@@ -267,6 +279,8 @@ static int run_node(struct setup *setup)
     setup->shell.context = setup;
     setup->shell.on_started = on_started;
     setup->shell.on_report = on_report;
+    setup->shell.on_pulse = on_pulse;
+    setup->shell.supervised = kith_args_has(setup->args, "supervised");
     int status = kith_shell_run(&setup->shell, setup->error);
     kith_log_end(&setup->log, wall_ms());
     return status ? kith_fail(setup->args, "%s", setup->error) : 0;

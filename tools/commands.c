@@ -88,6 +88,7 @@ const struct kith_command kith_command_kith = {
             "find. No node is special.\n"
             "\n"
             "  kith node          train and share\n"
+            "  kith up            keep many nodes running on one host\n"
             "  kith key new       make a hotkey\n"
             "  kith key show      print a hotkey's address\n"
             "  kith swarm show    print a swarm's rules and id\n"
@@ -144,6 +145,25 @@ const struct kith_command kith_command_swarm_show = {
     .options = none,
 };
 
+#define NODE_BOOTSTRAP                                                                             \
+    TEXTS("bootstrap", "HOST:PORT", kith_is_place,                                                 \
+          "a host and a port, as 192.0.2.1:8120, [2001:db8::1]:8120 or name:8120",                 \
+          "a node to begin with")
+
+/* How long a node learns, and what it says: the same for one and for many. */
+#define NODE_LIFE                                                                                  \
+    INT("epochs", "N", "0", 0, 1000000, "end after so many epochs of the own data; 0: never"),     \
+        INT("rounds", "N", "0", 0, 1000000000, "end after so many rounds; 0: never"),              \
+        REAL("round-time", "SECONDS", "0", 0, 86400,                                               \
+             "a round takes at least so long; 0: as fast as it goes"),                             \
+        FLAG("stay", "after the last epoch or round keep serving peers")
+
+#define NODE_REPORTS                                                                               \
+    WORD("log", "FORM", "text", "text json", "how reports are printed"),                           \
+        WORD("log-level", "LEVEL", "info", "debug info warning error", "the least level printed"), \
+        FLAG("no-peers", "learn alone"),                                                           \
+        FLAG("no-dht", "use the given addresses and peer exchange only")
+
 static const struct kith_option node_options[] = {
     {.name = "port",
      .argument = "PORT",
@@ -157,9 +177,7 @@ static const struct kith_option node_options[] = {
     TEXTS("address", "IP:PORT", kith_is_address,
           "an address that can be reached, as 192.0.2.1:8120 or [2001:db8::1]:8120",
           "where others reach this node; found out without it"),
-    TEXTS("bootstrap", "HOST:PORT", kith_is_place,
-          "a host and a port, as 192.0.2.1:8120, [2001:db8::1]:8120 or name:8120",
-          "a node to begin with"),
+    NODE_BOOTSTRAP,
     LEARNING,
     TEXT("model", "LAYERS", "784-256-128-10", kith_is_layers, LAYERS_ALLOWED, "the model's layers"),
     TEXT("shard", "I/N", "0/1", kith_is_shard,
@@ -167,18 +185,14 @@ static const struct kith_option node_options[] = {
          "this node's part of the training images, counted from 0"),
     TEXT("classes", "SET", NULL, kith_is_classes, KITH_CLASSES_ALLOWED,
          "only these labels of the part"),
-    INT("epochs", "N", "0", 0, 1000000, "end after so many epochs of the own data; 0: never"),
-    INT("rounds", "N", "0", 0, 1000000000, "end after so many rounds; 0: never"),
-    REAL("round-time", "SECONDS", "0", 0, 86400,
-         "a round takes at least so long; 0: as fast as it goes"),
-    FLAG("stay", "after the last epoch or round keep serving peers"),
+    NODE_LIFE,
     DIR_OPTION("state", NULL,
                "holds the key, the checkpoint and known peers; one node uses it at a time"),
     FILE_OPTION("key", "the hotkey; without it, the state directory's, made if there is none"),
-    WORD("log", "FORM", "text", "text json", "how reports are printed"),
-    WORD("log-level", "LEVEL", "info", "debug info warning error", "the least level printed"),
-    FLAG("no-peers", "learn alone"),
-    FLAG("no-dht", "use the given addresses and peer exchange only"),
+    NODE_REPORTS,
+    FLAG("supervised",
+         "standard input is a socket of a supervisor, as of kith up: report the state "
+         "on it, and end when it closes"),
     INT("seed", "N", NULL, 0, UINT64_MAX, "of this node's own draws; without it, from the system"),
     END,
 };
@@ -200,6 +214,96 @@ const struct kith_command kith_command_node = {
             "  kith node --port 8120\n"
             "  kith node --bootstrap 127.0.0.1:8120",
     .options = node_options,
+};
+
+#define UP_DIR                                                                                     \
+    DIR_OPTION("dir", NULL,                                                                        \
+               "the run folder; without it, $XDG_STATE_HOME/kith-up or ~/.local/state/kith-up")
+
+static const struct kith_option up_options[] = {
+    INT("nodes", "N", "4", 1, 256, "how many nodes"),
+    {.name = "port",
+     .argument = "PORT",
+     .kind = KITH_OPTION_INT,
+     .min = 1,
+     .max = 65535,
+     .allowed = PORT_ALLOWED,
+     .help = "the first node's TCP and UDP port, the others take the next free ones; without it, "
+             "free ones from 8120 on"},
+    TEXT("bind", "IP", "0.0.0.0", kith_is_ip, "a numeric IPv4 or IPv6 address",
+         "listen on this address only"),
+    NODE_BOOTSTRAP,
+    LEARNING,
+    TEXTS("model", "LAYERS", kith_is_layers, LAYERS_ALLOWED,
+          "the models' layers, dealt out in turn; without it 784-256-128-10"),
+    TEXT("shard", "I/N", NULL, kith_is_shard,
+         "a part I of N, as in 0/4, I below N, N at most 65536",
+         "the first node's part of the training images, the others take the next ones; without it "
+         "0 of as many as there are nodes"),
+    TEXTS("classes", "SET", kith_is_classes, KITH_CLASSES_ALLOWED,
+          "only these labels of a node's part, dealt out in turn"),
+    NODE_LIFE,
+    NODE_REPORTS,
+    INT("seed", "N", NULL, 0, UINT64_MAX / 2,
+        "of the first node's own draws, the others take the next ones; without it, from the "
+        "system"),
+    UP_DIR,
+    FLAG("detach", "go to the background once the nodes can start"),
+    FLAG("no-restart", "a node that dies stays dead"),
+    END,
+};
+
+const struct kith_command kith_command_up = {
+    .name = "kith up",
+    .operands = "",
+    .summary = "keep many nodes running on one host",
+    .text =
+        "Start nodes, each a process of its own with its own hotkey, port, part of the data and "
+        "state directory, and keep them running: one that dies is started again after half a "
+        "second, then twice as long each time, at most 10 s; after 5 deaths within a minute it is "
+        "given up and the others go on. Without --bootstrap the nodes begin with each other.\n"
+        "\n"
+        "All they print comes on standard output, the node's name before each line, and goes to "
+        "DIR/node-00.log and so on (16 MiB, then node-00.log.1). DIR/node-00 is the first one's "
+        "state directory, DIR/status.json says each second how they are.\n"
+        "\n"
+        "Ctrl+C or SIGTERM stops all nodes as it stops one, and kills what is left after 4 s; a "
+        "second time, at once. Should kith up itself be killed, its nodes end by themselves.\n"
+        "\n"
+        "  kith up --nodes 20 --port 8120 --shard 0/40\n"
+        "  kith up --nodes 20 --bootstrap 192.0.2.1:8120 --shard 20/40 --detach\n"
+        "  kith up status\n"
+        "  kith up stop",
+    .options = up_options,
+};
+
+static const struct kith_option up_status_options[] = {
+    UP_DIR,
+    FLAG("json", "print one JSON value, with every counter"),
+    END,
+};
+
+const struct kith_command kith_command_up_status = {
+    .name = "kith up status",
+    .operands = "",
+    .summary = "how the nodes of kith up are",
+    .text = "Print each node's state, process, port, restarts, finished rounds, live peers, last "
+            "loss, last accuracy and hotkey, at most a second old. Exit status 1 if nothing runs "
+            "there.",
+    .options = up_status_options,
+};
+
+static const struct kith_option up_stop_options[] = {UP_DIR, END};
+
+const struct kith_command kith_command_up_stop = {
+    .name = "kith up stop",
+    .operands = "",
+    .summary = "stop the nodes of kith up",
+    .text =
+        "Stop the nodes and their kith up, and return when all are gone, within 5 s. Exit status "
+        "1 if nothing runs there.",
+    .options = up_stop_options,
+    .exits = "3 it had to be killed",
 };
 
 static const struct kith_option sim_options[] = {
@@ -373,7 +477,8 @@ const struct kith_command kith_command_dht_cli_whois = {
 
 const struct kith_command *const kith_commands[KITH_COMMANDS_MAX] = {
     &kith_command_kith,        &kith_command_node,          &kith_command_key_new,
-    &kith_command_key_show,    &kith_command_swarm_show,    &kith_command_sim,
+    &kith_command_key_show,    &kith_command_swarm_show,    &kith_command_up,
+    &kith_command_up_status,   &kith_command_up_stop,       &kith_command_sim,
     &kith_command_bench_train, &kith_command_bench_wire,    &kith_command_bench_overlay,
     &kith_command_dht_cli,     &kith_command_dht_cli_peers, &kith_command_dht_cli_whois,
 };

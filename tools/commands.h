@@ -4,13 +4,16 @@
 
 #include "tools/options.h"
 
-enum { KITH_COMMANDS_MAX = 16 };
+enum { KITH_COMMANDS_MAX = 32 };
 
 extern const struct kith_command kith_command_kith;
 extern const struct kith_command kith_command_key_new;
 extern const struct kith_command kith_command_key_show;
 extern const struct kith_command kith_command_swarm_show;
 extern const struct kith_command kith_command_node;
+extern const struct kith_command kith_command_up;
+extern const struct kith_command kith_command_up_status;
+extern const struct kith_command kith_command_up_stop;
 extern const struct kith_command kith_command_sim;
 extern const struct kith_command kith_command_bench_train;
 extern const struct kith_command kith_command_bench_wire;

@@ -9,7 +9,8 @@ import subprocess
 from nodes import KITH, case, check, finish, run_kith
 
 DHT_CLI = os.path.join(os.path.dirname(KITH), "dht-cli")
-COMMANDS = ["node", "sim", "key new", "key show", "bench train", "bench wire"]
+COMMANDS = ["node", "up", "up status", "up stop", "sim", "key new", "key show", "bench train",
+            "bench wire"]
 # Values that no option of this kind takes; texts without a rule of their own take any but "".
 BAD = {
     "PORT": ["abc", "0", "65536", "-1", "80 80", "9" * 30],
