@@ -36,6 +36,7 @@ static const struct field fields[] = {
     {"classes", FIELD_U32, AT(classes), 0, 2, 256, NULL},
     {"seed", FIELD_U64, AT(seed), 0, 0, UINT64_MAX, NULL},
     {"public", FIELD_U32, AT(public_count), 0, 0, 65536, NULL},
+    {"audit", FIELD_U32, AT(audit_count), 0, 0, 65536, NULL},
     {"families", FIELD_LIST, AT(family), 0, 0, 0, "a list of model families: mlp"},
     {"params-max", FIELD_U64, AT(params_max), 0, 1, UINT64_C(1) << 28, NULL},
     {"object-max", FIELD_U64, AT(object_max), 0, 1024, UINT64_C(1) << 30, NULL},
@@ -226,11 +227,12 @@ static int read_field(struct conf *conf)
             break;
     }
     if (index == FIELDS)
-        return refuse(conf, line,
-                      "%s: no such field; there are name, protocol, inputs, classes, seed, public, "
-                      "families, params-max, object-max, budget-rounds, budget-begin, budget-end, "
-                      "cooldown, data",
-                      quoted);
+        return refuse(
+            conf, line,
+            "%s: no such field; there are name, protocol, inputs, classes, seed, public, audit, "
+            "families, params-max, object-max, budget-rounds, budget-begin, budget-end, "
+            "cooldown, data",
+            quoted);
     if (conf->line[index]) return refuse(conf, line, "%s: given twice", fields[index].name);
     conf->line[index] = line;
     int err = next(conf);

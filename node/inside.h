@@ -6,6 +6,7 @@
 #include "node/config.h"
 #include "node/node.h"
 #include "node/report.h"
+#include "node/scores.h"
 #include "overlay/overlay.h"
 #include "training/job.h"
 
@@ -27,12 +28,14 @@ struct kith_lent {
     struct kith_job job;
     struct kith_pull *source[KITH_PULLS_MAX]; /* what the job borrows, in its order */
     uint32_t source_count;
+    float others[KITH_SCORE_OTHERS_MAX]; /* what the job borrows too */
 };
 
 struct kith_rounds {
     enum kith_phase phase;
     struct kith_learner *learner; /* NULL if the node has none */
     struct kith_lent *lent;       /* likewise */
+    struct kith_scores scores;    /* of those whose weights were pulled */
     uint64_t round;
     uint64_t begun_us;
     uint64_t length_us;    /* of a round, the mean of the last few; 0: unknown */
@@ -69,6 +72,16 @@ void kith_node_store(struct kith_node *node, enum kith_store_key key, struct kit
                      const struct kith_turn *turn);
 /* Begin to stop: goodbye, last checkpoint, address book. */
 void kith_node_stop(struct kith_node *node, const struct kith_turn *turn);
+
+/* node/choose.c: whom to learn from, what each of them weighs, and what that taught about them. */
+void kith_choose_weights(struct kith_node *node, const struct kith_turn *turn);
+void kith_choose_labels(struct kith_node *node, const struct kith_turn *turn);
+/* A pull has ended. */
+void kith_choose_came(struct kith_node *node, const struct kith_pull *pull);
+/* Put ages, standings and the own weight into the job. */
+void kith_choose_weigh(struct kith_node *node, const struct kith_turn *turn);
+/* The job is back: keep what it found out. */
+void kith_choose_learned(struct kith_node *node);
 
 /* node/rounds.c: learning. */
 int kith_rounds_init(struct kith_rounds *rounds, const struct kith_config *config);

@@ -19,13 +19,15 @@ int kith_rounds_init(struct kith_rounds *rounds, const struct kith_config *confi
 void kith_rounds_release(struct kith_rounds *rounds)
 {
     kith_learner_free(rounds->learner);
+    kith_scores_release(&rounds->scores);
     free(rounds->lent);
 }
 
 size_t kith_rounds_memory(const struct kith_rounds *rounds)
 {
     if (!rounds->learner) return 0;
-    return sizeof *rounds->lent + kith_learner_memory(rounds->learner);
+    return sizeof *rounds->lent + kith_learner_memory(rounds->learner) +
+           rounds->scores.room * sizeof *rounds->scores.at;
 }
 
 int kith_rounds_start(struct kith_node *node, struct kith_bytes checkpoint,
@@ -43,72 +45,6 @@ int kith_rounds_start(struct kith_node *node, struct kith_bytes checkpoint,
     rounds->phase = KITH_PHASE_IDLE;
     rounds->next_us = turn->now_us;
     return 0;
-}
-
-/* Peers that publish what `want` names; `other_class` chooses those whose weights cannot be mixed.
- */
-struct candidates {
-    uint8_t want; /* enum kith_share */
-    bool same_class;
-    bool other_class;
-};
-
-static bool is_candidate(const struct kith_node *node, const struct kith_peer *peer,
-                         const struct candidates *wanted, const struct kith_turn *turn)
-{
-    if (!kith_peer_is_live(peer, turn->wall_ms) || !(peer->record.share & wanted->want))
-        return false;
-    if (peer->avoid_until_us > turn->now_us || peer->banned_until_us > turn->now_us) return false;
-    const uint8_t *own = node->config.learner.arch.class_id;
-    bool same = memcmp(peer->record.class_id, own, KITH_CLASS_LEN) == 0;
-    return same ? wanted->same_class : wanted->other_class;
-}
-
-/* Up to `max` different candidates, every one equally likely (reservoir sampling). */
-static uint32_t draw(struct kith_node *node, const struct candidates *wanted, uint32_t max,
-                     struct kith_peer **ret, const struct kith_turn *turn)
-{
-    uint32_t seen = 0;
-    for (uint32_t i = 0; i < node->overlay.peers.count; i++) {
-        struct kith_peer *peer = kith_peers_nth(&node->overlay.peers, i);
-        if (!is_candidate(node, peer, wanted, turn)) continue;
-        uint32_t place = seen < max ? seen : kith_rng_below(turn->rng, seen + 1);
-        if (place < max) ret[place] = peer;
-        seen++;
-    }
-    return seen < max ? seen : max;
-}
-
-static void pull_weights(struct kith_node *node, const struct kith_turn *turn)
-{
-    struct kith_peer *drawn[KITH_PULL_MAX];
-    struct candidates wanted = {.want = KITH_SHARE_WEIGHTS, .same_class = true};
-    struct kith_pull_terms terms = {.kind = KITH_MANIFEST_WEIGHTS};
-    memcpy(terms.class_id, node->config.learner.arch.class_id, KITH_CLASS_LEN);
-    for (uint32_t wire = 0; wire < KITH_WIRES; wire++) {
-        uint64_t len = kith_frame_size((enum kith_wire)wire, node->config.learner.arch.params);
-        terms.length_of_wire[wire] = len;
-        if (len > terms.length_max) terms.length_max = len;
-    }
-    kith_pulls_resume(&node->overlay.pulls, &terms, turn);
-    uint32_t count = draw(node, &wanted, node->config.pull_count, drawn, turn);
-    for (uint32_t i = 0; i < count; i++)
-        kith_pulls_start(&node->overlay.pulls, drawn[i], &terms, turn);
-}
-
-/* Peers of other architectures first: only their labels can be learned from. */
-static void pull_labels(struct kith_node *node, const struct kith_turn *turn)
-{
-    struct kith_peer *drawn[KITH_TEACHERS_MAX];
-    struct candidates others = {.want = KITH_SHARE_LABELS, .other_class = true};
-    struct candidates likes = {.want = KITH_SHARE_LABELS, .same_class = true};
-    struct kith_pull_terms terms = {.kind = KITH_MANIFEST_LABELS, .any_class = true};
-    uint32_t max = node->config.teacher_count;
-    terms.length_max = node->overlay.config.small_len;
-    uint32_t count = draw(node, &others, max, drawn, turn);
-    count += draw(node, &likes, max - count, drawn + count, turn);
-    for (uint32_t i = 0; i < count; i++)
-        kith_pulls_start(&node->overlay.pulls, drawn[i], &terms, turn);
 }
 
 /* How long this node's rounds take: the mean of the last few. */
@@ -143,8 +79,8 @@ static void begin_round(struct kith_node *node, const struct kith_turn *turn)
     rounds->phase = KITH_PHASE_PULLING;
     if (!node->config.peers) return;
     bool trains = rounds->pace.phase == KITH_PACE_TRAIN;
-    if (node->config.share & KITH_SHARE_WEIGHTS) pull_weights(node, turn);
-    if (trains && (node->config.share & KITH_SHARE_LABELS)) pull_labels(node, turn);
+    if (node->config.share & KITH_SHARE_WEIGHTS) kith_choose_weights(node, turn);
+    if (trains && (node->config.share & KITH_SHARE_LABELS)) kith_choose_labels(node, turn);
 }
 
 static void clear_job(struct kith_node *node)
@@ -171,6 +107,7 @@ static void collect(struct kith_node *node)
     struct kith_pull *pull;
     rounds->lent->source_count = 0;
     while ((pull = kith_pulls_next_ended(&node->overlay.pulls)) != NULL) {
+        kith_choose_came(node, pull);
         if (pull->err) {
             kith_pulls_free(pull);
             continue;
@@ -215,6 +152,7 @@ static void compute(struct kith_node *node, const struct kith_turn *turn)
     clear_job(node);
     collect(node);
     set_pace(node);
+    kith_choose_weigh(node, turn);
     job->want_labels =
         !job->mix_only && node->config.peers && (node->config.share & KITH_SHARE_LABELS);
     node->rounds.phase = KITH_PHASE_COMPUTING;
@@ -279,7 +217,7 @@ static void count_one(struct kith_stats *stats, int err, uint64_t *good)
         (*good)++;
     else if (err == KITH_ERR_NOT_FINITE)
         stats->drop_not_finite++;
-    else
+    else if (err != KITH_ERR_NOMEM)
         stats->drop_shape++;
 }
 
@@ -343,6 +281,7 @@ void kith_rounds_on_computed(struct kith_node *node, const struct kith_turn *tur
     if (!saving) {
         report_lines(node, turn);
         count_sources(node);
+        kith_choose_learned(node);
     }
     free_sources(rounds);
     if (rounds->lent->job.checkpoint.len > 0)

@@ -18,6 +18,7 @@ void kith_rules_default(struct kith_rules *ret)
     ret->classes = 10;
     ret->seed = 1;
     ret->public_count = 3000;
+    ret->audit_count = 1000;
     ret->family_count = 1;
     strcpy(ret->family[0], "mlp");
     ret->params_max = UINT64_C(1) << 24;
@@ -64,6 +65,7 @@ int kith_rules_check(const struct kith_rules *rules, const char **ret_field)
         {"inputs", rules->inputs >= 1 && rules->inputs <= 65536, KITH_ERR_RANGE},
         {"classes", rules->classes >= 2 && rules->classes <= 256, KITH_ERR_RANGE},
         {"public", rules->public_count <= 65536, KITH_ERR_RANGE},
+        {"audit", rules->audit_count <= 65536, KITH_ERR_RANGE},
         {"families", families_are_good(rules), KITH_ERR_INVALID},
         {"params-max", rules->params_max >= 1 && rules->params_max <= UINT64_C(1) << 28,
          KITH_ERR_RANGE},
@@ -99,6 +101,7 @@ struct kith_id kith_rules_id(const struct kith_rules *rules)
     kith_write_u32(&writer, rules->classes);
     kith_write_u64(&writer, rules->seed);
     kith_write_u32(&writer, rules->public_count);
+    kith_write_u32(&writer, rules->audit_count);
     kith_write_u32(&writer, rules->family_count);
     for (uint32_t i = 0; i < rules->family_count; i++)
         write_text(&writer, rules->family[i]);

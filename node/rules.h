@@ -25,6 +25,7 @@ struct kith_rules {
     uint32_t classes;               /* 2 to 256 */
     uint64_t seed;                  /* of the first weights and of all public draws */
     uint32_t public_count; /* training images that are public without labels, 0 to 65,536 */
+    uint32_t audit_count;  /* training images by which models are judged, 0 to 65,536 */
     uint32_t family_count;
     char family[KITH_FAMILIES_MAX][KITH_FAMILY_TEXT_MAX]; /* model families allowed: "mlp" */
     uint64_t params_max;                                  /* of a model, at most 2^28 */

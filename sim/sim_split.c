@@ -69,6 +69,7 @@ static int own_pool(struct deal *deal, struct pool *pool)
         .partition = pool->partition,
         .seed = deal->swarm->rules.seed,
         .public_count = deal->swarm->rules.public_count,
+        .audit_count = deal->swarm->rules.audit_count,
         .nodes = pool->nodes,
     };
     pool->owners = calloc(train->count, sizeof *pool->owners);
@@ -109,10 +110,14 @@ static int deal_all(struct deal *deal)
     for (uint32_t i = 0; !err && i < nodes; i++)
         err = deal_node(deal, i);
     if (err) return err;
-    /* The public rows are drawn first: every pool has the same ones. */
+    /* The public rows and those for audits are drawn first: every pool has the same ones. */
     swarm->task.public_indices = swarm->public_indices;
     swarm->task.public_count = kith_split_rows(&swarm->task.train, deal->pool[0].owners,
                                                KITH_OWNER_PUBLIC, NULL, swarm->public_indices);
+    uint32_t *audit = swarm->public_indices + swarm->task.public_count;
+    swarm->task.audit_indices = audit;
+    swarm->task.audit_count =
+        kith_split_rows(&swarm->task.train, deal->pool[0].owners, KITH_OWNER_AUDIT, NULL, audit);
     return 0;
 }
 

@@ -11,6 +11,7 @@ enum {
     SYNTHETIC_TRAIN = 4000,
     SYNTHETIC_TEST = 1000,
     SYNTHETIC_PUBLIC = 400,
+    SYNTHETIC_AUDIT = 200,
 };
 
 static void world_seed(const struct kith_sim_run_config *config, uint8_t ret[static KITH_SEED_LEN])
@@ -50,8 +51,10 @@ static int make_synthetic(struct kith_swarm *swarm)
     swarm->rules.inputs = KITH_SIM_SYNTHETIC_INPUTS;
     swarm->rules.classes = KITH_SIM_SYNTHETIC_CLASSES;
     swarm->rules.public_count = SYNTHETIC_PUBLIC;
+    swarm->rules.audit_count = SYNTHETIC_AUDIT;
     uint32_t count = SYNTHETIC_TRAIN;
-    uint32_t wanted = SYNTHETIC_PUBLIC + swarm->config->scenario.nodes * KITH_NODE_ROWS_MIN;
+    uint32_t wanted =
+        SYNTHETIC_PUBLIC + SYNTHETIC_AUDIT + swarm->config->scenario.nodes * KITH_NODE_ROWS_MIN;
     if (count < wanted) count = wanted;
     int err = kith_dataset_synthetic(seed, 0, count, swarm->rules.inputs, swarm->rules.classes,
                                      &swarm->synthetic_train);

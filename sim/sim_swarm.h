@@ -17,9 +17,9 @@ struct kith_swarm {
     struct kith_dataset synthetic_test;
     struct kith_dataset test; /* the full one, borrowed from above or outside */
     struct kith_task task;    /* nodes test themselves on the first KITH_SIM_TEST_ROWS of it */
-    uint32_t *public_indices;
-    uint32_t *rows;      /* all shards, one behind the other */
-    uint32_t *first_row; /* [nodes + 1] */
+    uint32_t *public_indices; /* the public rows, then those for audits */
+    uint32_t *rows;           /* all shards, one behind the other */
+    uint32_t *first_row;      /* [nodes + 1] */
     struct kith_arch arch[KITH_SIM_MODELS_MAX];
     struct kith_world *world;
 };

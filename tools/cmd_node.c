@@ -24,7 +24,7 @@ struct setup {
     struct kith_shell_config shell;
     struct kith_task task;
     uint32_t *owners; /* [train.count] */
-    uint32_t *rows;   /* [train.count]: the public ones, then this node's */
+    uint32_t *rows;   /* [train.count]: the public ones, those for audits, this node's */
     struct kith_addr address[KITH_OPTION_REPEATS_MAX];
     const char *bootstrap[KITH_OPTION_REPEATS_MAX];
     struct kith_store *store;
@@ -176,6 +176,7 @@ static int split_data(struct setup *setup)
     struct kith_split_config split = {
         .seed = config->rules.seed,
         .public_count = config->rules.public_count,
+        .audit_count = config->rules.audit_count,
     };
     uint32_t index = 0;
     kith_partition_parse(kith_args_text(setup->args, "partition"), &split.partition);
@@ -187,15 +188,19 @@ static int split_data(struct setup *setup)
     int err = !setup->owners || !setup->rows ? KITH_ERR_NOMEM
                                              : kith_split_owners(&split, train, setup->owners);
     if (err == KITH_ERR_RANGE)
-        return kith_fail(setup->args,
-                         "the swarm %s takes %u public images and %u nodes, too many "
-                         "for the %u images there are",
-                         config->rules.name, split.public_count, split.nodes, train->count);
+        return kith_fail(
+            setup->args,
+            "the swarm %s takes %u public images, %u for audits and %u nodes, too many "
+            "for the %u images there are",
+            config->rules.name, split.public_count, split.audit_count, split.nodes, train->count);
     if (err) return kith_fail(setup->args, "%s", kith_err_text(err));
     setup->task.public_count =
         kith_split_rows(train, setup->owners, KITH_OWNER_PUBLIC, NULL, setup->rows);
     setup->task.public_indices = setup->rows;
-    uint32_t *own = setup->rows + setup->task.public_count;
+    uint32_t *audit = setup->rows + setup->task.public_count;
+    setup->task.audit_count = kith_split_rows(train, setup->owners, KITH_OWNER_AUDIT, NULL, audit);
+    setup->task.audit_indices = audit;
+    uint32_t *own = audit + setup->task.audit_count;
     config->learner.shard = own;
     config->learner.shard_count =
         kith_split_rows(train, setup->owners, index, classes ? &set : NULL, NULL);
@@ -237,9 +242,9 @@ static void on_started(void *context, uint16_t port)
     kith_addr_format(&bind, place);
     say(setup, "hotkey %s", address);
     say(setup, "swarm %s %s", config->rules.name, hex);
-    say(setup, "model %u inputs, %s, %u classes: %zu parameters; kernels %s", config->rules.inputs,
-        learner->arch.text, config->rules.classes, learner->arch.params,
-        kith_kernels_name(learner->kernels));
+    say(setup, "model %u inputs, %s, %u classes: %zu parameters; kernels %s; rule %s",
+        config->rules.inputs, learner->arch.text, config->rules.classes, learner->arch.params,
+        kith_kernels_name(learner->kernels), kith_rule_name(learner->rule));
     say(setup, "data %s: %u of %u images, %u public",
         kith_args_has(setup->args, "synthetic") ? "synthetic" : kith_args_text(setup->args, "data"),
         learner->shard_count, setup->task.train.count, setup->task.public_count);

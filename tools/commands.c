@@ -2,6 +2,7 @@
 
 #include "host/dataset_file.h"
 #include "tools/values.h"
+#include "training/aggregate.h"
 #include "training/distill.h"
 #include "training/mix.h"
 #include "training/partition.h"
@@ -59,6 +60,8 @@
             "and the last 6 rounds only mix; 0: as the rules say"),                                \
         WORD("share", "WHAT", "both", "weights labels both none", "what is exchanged with peers"), \
         WORD("wire", "FORM", "int8", "fp32 int8 int4", "how published weights are written"),       \
+        WORD("rule", "RULE", "score", KITH_RULE_NAMES_TEXT,                                        \
+             "how pulled models enter the own one"),                                               \
         WORD("kernels", "WHICH", "exact", "exact blas",                                            \
              "arithmetic: exact gives the same bits on every machine"),                            \
         INT("batch", "B", "32", 1, 4096, "images of a batch"),                                     \

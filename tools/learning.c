@@ -18,6 +18,7 @@ static void synthetic_rules(struct kith_rules *rules)
     rules->inputs = KITH_SYNTHETIC_INPUTS;
     rules->classes = KITH_SYNTHETIC_CLASSES;
     rules->public_count = KITH_SYNTHETIC_PUBLIC;
+    rules->audit_count = KITH_SYNTHETIC_AUDIT;
 }
 
 int kith_learning_swarm(const struct kith_args *args, struct kith_rules *ret,
@@ -78,6 +79,7 @@ void kith_learning_settings(const struct kith_args *args, struct kith_config *co
     config->pull_count = (uint32_t)kith_args_int(args, "pulls");
     config->teacher_count = (uint32_t)kith_args_int(args, "teachers");
     learner->kernels = is(args, "kernels", "blas") ? KITH_KERNELS_BLAS : KITH_KERNELS_EXACT;
+    kith_rule_parse(kith_args_text(args, "rule"), &learner->rule);
     learner->wire = KITH_WIRE_FP32;
     if (is(args, "wire", "int8")) learner->wire = KITH_WIRE_INT8;
     if (is(args, "wire", "int4")) learner->wire = KITH_WIRE_INT4;

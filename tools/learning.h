@@ -14,6 +14,7 @@ enum {
     KITH_SYNTHETIC_TRAIN = 12000,
     KITH_SYNTHETIC_TEST = 2000,
     KITH_SYNTHETIC_PUBLIC = 1000,
+    KITH_SYNTHETIC_AUDIT = 500,
 };
 
 /* All below return an exit status: 0, 1 (a file) or 2 (an option), the latter two with one line in

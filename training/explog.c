@@ -1,5 +1,6 @@
 #include "training/explog.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -62,4 +63,9 @@ float kith_log(float x)
     y = fmaf(e, -2.12194440e-4f, y);
     y = fmaf(z, -0.5f, y);
     return fmaf(e, 0.693359375f, f + y);
+}
+
+double kith_cross_entropy(float p)
+{
+    return -(double)kith_log(p < FLT_MIN ? FLT_MIN : p);
 }

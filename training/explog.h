@@ -7,5 +7,7 @@
 float kith_exp(float x);
 /* ln x within 1 ulp for positive normal x; -infinity for 0 and subnormals, NaN below 0. */
 float kith_log(float x);
+/* -ln p, with p no less than the smallest normal float. */
+double kith_cross_entropy(float p);
 
 #endif

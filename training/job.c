@@ -1,16 +1,55 @@
 #include "training/job.h"
 
-#include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/err.h"
+#include "training/audit.h"
 #include "training/explog.h"
 #include "training/learner.h"
 
 static bool cancelled(struct kith_job *job)
 {
     return atomic_load_explicit(&job->cancel, memory_order_relaxed);
+}
+
+/* By one of the rules that look at all models at once. */
+static uint32_t aggregate(struct kith_job *job)
+{
+    struct kith_learner *learner = job->learner;
+    size_t params = learner->config.arch.params;
+    enum kith_rule rule = learner->config.rule;
+    uint32_t count = 1, most = job->pulled_count + 1;
+    const float *models[KITH_AGGREGATE_MAX] = {learner->plain};
+    size_t scratch = kith_aggregate_scratch(rule, most);
+    float *room = kith_learner_alloc_bench(learner, job->pulled_count + scratch);
+    double norm = kith_mix_distance(learner->plain, NULL, params);
+    for (uint32_t i = 0; i < job->pulled_count; i++) {
+        float *model = room ? room + (scratch + count - 1) * params : learner->decoded;
+        kith_mix_open(&job->pulled[i], learner->plain, norm, params, model);
+        if (!room) job->pulled[i].err = KITH_ERR_NOMEM;
+        if (job->pulled[i].err == 0) models[count++] = model;
+    }
+    if (count > 1) {
+        kith_aggregate(rule, models, count, params, kith_rule_hostile(count - 1), learner->sum,
+                       room);
+        memcpy(learner->plain, learner->sum, params * sizeof *learner->plain);
+    }
+    free(room);
+    return count - 1;
+}
+
+/* The pulled models enter `plain`, the own one; returns how many. */
+static uint32_t enter_pulled(struct kith_job *job)
+{
+    struct kith_learner *learner = job->learner;
+    if (job->pulled_count == 0) return 0;
+    if (learner->config.rule != KITH_RULE_SCORE) return aggregate(job);
+    kith_audit(job, learner->plain);
+    return kith_mix(learner->plain, learner->config.arch.params, job->own_weight, job->pulled,
+                    job->pulled_count, learner->decoded, learner->sum);
 }
 
 /* Steps 2, 4 and 5: mix, then let the momentum follow the movement since the last mix. */
@@ -20,8 +59,7 @@ static void mix(struct kith_job *job)
     const struct kith_learner_config *config = &learner->config;
     size_t params = config->arch.params;
     kith_model_get_weights(learner->model, learner->plain);
-    uint32_t mixed = kith_mix(learner->plain, params, job->pulled, job->pulled_count,
-                              learner->decoded, learner->sum);
+    uint32_t mixed = enter_pulled(job);
     if (mixed > 0) kith_model_set_weights(learner->model, learner->plain);
 
     bool moved = learner->has_mixed && learner->length > 0;
@@ -51,11 +89,6 @@ static void hear_teachers(struct kith_job *job)
             learner->config.task->public_indices[learner->pool.positions[i]];
 }
 
-static double cross_entropy(float p)
-{
-    return -(double)kith_log(p < FLT_MIN ? FLT_MIN : p);
-}
-
 /* The cross-entropy on the rows of the mean of what the own and the pulled models say. */
 static float target_loss(struct kith_job *job, const struct kith_rows *rows)
 {
@@ -78,7 +111,7 @@ static float target_loss(struct kith_job *job, const struct kith_rows *rows)
     double sum = 0;
     for (uint32_t i = 0; i < rows->count; i++) {
         uint8_t label = learner->config.task->train.labels[rows->indices[i]];
-        sum += cross_entropy(learner->target[(size_t)i * classes + label] / (float)models);
+        sum += kith_cross_entropy(learner->target[(size_t)i * classes + label] / (float)models);
     }
     return (float)(sum / rows->count);
 }
@@ -172,7 +205,7 @@ static void test(struct kith_job *job)
             for (uint32_t label = 1; label < classes; label++)
                 if (p[label] > p[best]) best = label;
             uint8_t label = set->labels[done + i];
-            loss += cross_entropy(p[label]);
+            loss += kith_cross_entropy(p[label]);
             correct += best == label;
         }
     }
@@ -273,6 +306,7 @@ void kith_job_prepare(struct kith_job *job, struct kith_learner *learner, uint64
     job->learner = learner;
     job->round = round;
     job->rate = 1;
+    job->own_weight = 1;
     job->wire = learner->config.wire;
     atomic_store(&job->cancel, false);
 }
@@ -304,6 +338,8 @@ uint64_t kith_job_cost(const struct kith_job *job)
     const struct kith_learner_config *config = &learner->config;
     uint64_t params = config->arch.params;
     uint64_t flops = params * (4 + 10 * (uint64_t)job->pulled_count); /* mix, encode */
+    if (kith_audit_is_due(job))
+        flops += 4 * params * KITH_AUDIT_BATCH * (uint64_t)job->pulled_count;
     if (job->want_labels) flops += 2 * params * KITH_PUBLIC_BATCH;
     if (job->mix_only) return flops;
 

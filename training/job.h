@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/id.h"
 #include "base/rng.h"
+#include "training/aggregate.h"
 #include "training/arch.h"
 #include "training/codec.h"
 #include "training/dataset.h"
@@ -30,6 +31,9 @@ struct kith_task {
     struct kith_dataset test;
     const uint32_t *public_indices; /* rows of train that are public, without their labels */
     uint32_t public_count;          /* at most KITH_PUBLIC_MAX */
+    const uint32_t
+        *audit_indices;   /* rows of train, with their labels, by which models are judged */
+    uint32_t audit_count; /* at most KITH_AUDIT_MAX; 0: nobody is judged */
 };
 
 struct kith_learner_config {
@@ -43,7 +47,8 @@ struct kith_learner_config {
     uint32_t local_steps;  /* H */
     float rate;
     float momentum;
-    bool quasi_global; /* QG momentum, else heavy ball */
+    bool quasi_global;   /* QG momentum, else heavy ball */
+    enum kith_rule rule; /* by which pulled models enter the own one */
     float kd_lambda;
     float kd_temperature;
     uint64_t init_seed;          /* the swarm's: equal for all nodes */
@@ -80,11 +85,14 @@ struct kith_job {
     uint64_t round;
     bool mix_only;       /* no local steps */
     float rate;          /* of the configured learning rate, (0, 1] */
+    float own_weight;    /* of the own model in the mean, 0 to 1; 1 but for a newcomer */
     enum kith_wire wire; /* of the frame it publishes */
     bool want_labels;
     bool want_checkpoint;
     uint32_t pulled_count;
     struct kith_pulled pulled[KITH_PULL_MAX];
+    uint32_t other_count; /* at most KITH_SCORE_OTHERS_MAX */
+    const float *others;  /* scores of the audited peers that were not pulled, borrowed */
     uint32_t teacher_count;
     struct kith_teacher teachers[KITH_TEACHERS_MAX];
     atomic_bool cancel; /* set by anyone: end after the batch at hand; results stay valid */

@@ -80,6 +80,11 @@ static void draw_weights(const struct kith_arch *arch, uint64_t init_seed, float
     }
 }
 
+float *kith_learner_alloc_bench(const struct kith_learner *learner, size_t models)
+{
+    return malloc(models * learner->config.arch.params * sizeof(float));
+}
+
 void kith_learner_order(struct kith_learner *learner)
 {
     const struct kith_learner_config *config = &learner->config;

@@ -33,6 +33,8 @@ struct kith_learner {
     uint8_t *checkpoint;
 };
 
+/* Room for `models` models beside each other, for the length of one round; NULL: no memory. */
+float *kith_learner_alloc_bench(const struct kith_learner *learner, size_t models);
 /* The order of the present epoch's samples follows from the seed and the epoch. */
 void kith_learner_order(struct kith_learner *learner);
 /* The checkpoint as of the present state, `round` being the next round. Uses `plain` and `sum`. */

@@ -30,6 +30,21 @@ double kith_mix_distance(const float *x, const float *y, size_t params)
     return sqrt(sum);
 }
 
+double kith_mix_dot(const float *x, const float *y, size_t params)
+{
+    double lanes[LANES] = {0};
+    size_t whole = params - params % LANES;
+    for (size_t i = 0; i < whole; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            lanes[lane] += (double)x[i + lane] * (double)y[i + lane];
+    for (size_t i = whole; i < params; i++)
+        lanes[i - whole] += (double)x[i] * (double)y[i];
+    double sum = 0;
+    for (size_t lane = 0; lane < LANES; lane++)
+        sum += lanes[lane];
+    return sum;
+}
+
 void kith_mix_settle(struct kith_bytes frame, const float *x, size_t params, float *decoded)
 {
     for (size_t start = 0; start < params; start += KITH_QUANT_CHUNK) {
@@ -45,8 +60,8 @@ void kith_mix_settle(struct kith_bytes frame, const float *x, size_t params, flo
     }
 }
 
-static void check_pulled(struct kith_pulled *pulled, const float *x, double norm, size_t params,
-                         float *decoded)
+void kith_mix_open(struct kith_pulled *pulled, const float *x, double norm, size_t params,
+                   float *decoded)
 {
     pulled->err = kith_frame_decode(pulled->frame, params, decoded);
     if (pulled->err) return;
@@ -97,17 +112,17 @@ static void add_scaled(float *x, const float *sum, size_t params, float factor)
         x[i] += factor * sum[i];
 }
 
-uint32_t kith_mix(float *x, size_t params, struct kith_pulled *pulled, uint32_t count,
+uint32_t kith_mix(float *x, size_t params, float own, struct kith_pulled *pulled, uint32_t count,
                   float *decoded, float *sum)
 {
     kith_assert(count <= KITH_PULL_MAX);
     double norm = kith_mix_distance(x, NULL, params);
     for (uint32_t i = 0; i < count; i++)
-        check_pulled(&pulled[i], x, norm, params, decoded);
+        kith_mix_open(&pulled[i], x, norm, params, decoded);
 
     memset(sum, 0, params * sizeof *sum);
     double tau = clip_distance(pulled, count);
-    double weights = 1;
+    double weights = (double)own;
     uint32_t mixed = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (!is_mixed(&pulled[i])) continue;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "training/score.h"
 
 enum {
     KITH_PULL_MAX = 16,
@@ -19,7 +20,11 @@ struct kith_pulled {
     struct kith_bytes frame; /* as its author published it; untrusted */
     float weight; /* w_j, >= 0; 1 for equal weights; 0: checked and asked for its opinion, not mixed
                    */
-    int err;      /* out: 0, or why it was left out of the mean */
+    float age;    /* rounds since it was published */
+    struct kith_standing standing; /* of its author, so far; out: after this meeting */
+    bool audited;                  /* out: `evidence` is new */
+    struct kith_evidence evidence;
+    int err;         /* out: 0, or why it was left out of the mean */
     double distance; /* out, without an error: |x_j - x| before the mix */
 };
 
@@ -31,14 +36,20 @@ struct kith_pulled {
  * 1,000 rounds. */
 void kith_mix_settle(struct kith_bytes frame, const float *x, size_t params, float *decoded);
 
+/* Decode one pulled model into `decoded` [params], settled, and check it: sets its err and distance
+ * as kith_mix does. `norm` is that of x. */
+void kith_mix_open(struct kith_pulled *pulled, const float *x, double norm, size_t params,
+                   float *decoded);
+
 /* Check each pulled model, then move the own one, `x` [params], towards those that passed:
- *   x' = x + sum_j w_j (x_j - x) min(1, tau / |x_j - x|) / (1 + sum_j w_j)
- * with tau = 1.5 times the median distance from KITH_CLIP_FROM models of a weight above 0 on, and
- * without that bound below, x_j being what kith_mix_settle makes of the decoded model. What did not
- * pass is left out, as if never pulled: err is that of kith_frame_decode, or RANGE for a norm of
- * more than KITH_NORM_RATIO_MAX times the own one. A model x that is not finite passes nobody.
- * Returns how many were mixed in. `decoded` and `sum` are scratch of [params]. */
-uint32_t kith_mix(float *x, size_t params, struct kith_pulled *pulled, uint32_t count,
+ *   x' = x + sum_j w_j (x_j - x) min(1, tau / |x_j - x|) / (own + sum_j w_j)
+ * with own, 0 to 1, what the own model weighs: 1 but for a newcomer, and tau = 1.5 times the median
+ * distance from KITH_CLIP_FROM models of a weight above 0 on, and without that bound below, x_j
+ * being what kith_mix_settle makes of the decoded model. What did not pass is left out, as if never
+ * pulled: err is that of kith_frame_decode, or RANGE for a norm of more than KITH_NORM_RATIO_MAX
+ * times the own one. A model x that is not finite passes nobody. Returns how many were mixed in.
+ * `decoded` and `sum` are scratch of [params]. */
+uint32_t kith_mix(float *x, size_t params, float own, struct kith_pulled *pulled, uint32_t count,
                   float *decoded, float *sum);
 
 /* Quasi-global momentum (Lin et al. 2021, algorithm 1): the movement from mix to mix, local steps
@@ -48,5 +59,6 @@ void kith_mix_momentum(float *m, const float *before, const float *x, size_t par
 
 /* The Euclidean norm of x - y, or of x with y NULL. */
 double kith_mix_distance(const float *x, const float *y, size_t params);
+double kith_mix_dot(const float *x, const float *y, size_t params);
 
 #endif

@@ -280,9 +280,9 @@ static int deal_shards(struct deal *deal, uint32_t per_node)
     return 0;
 }
 
-/* A random permutation's first rows are public; the others stay, in ascending order, to be dealt.
- */
-static void take_public(struct deal *deal, uint32_t public_count)
+/* A random permutation's first rows are public, the next for audits; the others stay, in ascending
+ * order, to be dealt. */
+static void take_public(struct deal *deal, uint32_t public_count, uint32_t audit_count)
 {
     uint32_t count = deal->train->count;
     for (uint32_t i = 0; i < count; i++) {
@@ -292,9 +292,11 @@ static void take_public(struct deal *deal, uint32_t public_count)
     shuffle(&deal->rng, deal->rows, count);
     for (uint32_t i = 0; i < public_count; i++)
         deal->owners[deal->rows[i]] = KITH_OWNER_PUBLIC;
+    for (uint32_t i = public_count; i < public_count + audit_count; i++)
+        deal->owners[deal->rows[i]] = KITH_OWNER_AUDIT;
     deal->count = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (deal->owners[i] != KITH_OWNER_PUBLIC) deal->rows[deal->count++] = i;
+        if (deal->owners[i] == 0) deal->rows[deal->count++] = i;
 }
 
 static int deal_out(struct deal *deal, const struct kith_split_config *config)
@@ -303,7 +305,7 @@ static int deal_out(struct deal *deal, const struct kith_split_config *config)
     for (int i = 0; i < 8; i++)
         seed[i] = (uint8_t)(config->seed >> (8 * i));
     kith_rng_split(&deal->rng, seed, "public set", 0);
-    take_public(deal, config->public_count);
+    take_public(deal, config->public_count, config->audit_count);
     kith_rng_split(&deal->rng, seed, "partition", 0);
     switch (config->partition.kind) {
     case KITH_PARTITION_IID:
@@ -323,6 +325,7 @@ int kith_split_owners(const struct kith_split_config *config, const struct kith_
 {
     if (config->nodes < 1 || config->nodes > KITH_NODES_MAX) return KITH_ERR_RANGE;
     if (config->public_count >= train->count) return KITH_ERR_RANGE;
+    if (config->audit_count >= train->count - config->public_count) return KITH_ERR_RANGE;
 
     struct deal deal = {.train = train, .nodes = config->nodes, .owners = ret_owners};
     deal.rows = malloc(train->count * sizeof *deal.rows);

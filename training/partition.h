@@ -1,6 +1,6 @@
-/* training/partition.h: who owns which training image. First a public set is drawn that belongs to
- * nobody, then the rest is dealt out to `nodes` nodes. All of it follows from the swarm's seed and
- * the data, so every node computes the same split by itself. Pure. */
+/* training/partition.h: who owns which training image. First a public set and an audit pool are
+ * drawn that belong to nobody, then the rest is dealt out to `nodes` nodes. All of it follows from
+ * the swarm's seed and the data, so every node computes the same split by itself. Pure. */
 #ifndef KITH_TRAINING_PARTITION_H
 #define KITH_TRAINING_PARTITION_H
 
@@ -45,15 +45,18 @@ struct kith_class_set {
 int kith_classes_parse(const char *text, uint32_t classes, struct kith_class_set *ret);
 
 #define KITH_OWNER_PUBLIC UINT32_MAX
+#define KITH_OWNER_AUDIT  (UINT32_MAX - 1)
 
 struct kith_split_config {
     struct kith_partition partition;
     uint64_t seed;         /* the swarm's */
-    uint32_t public_count; /* rows taken out first */
+    uint32_t public_count; /* rows taken out first ... */
+    uint32_t audit_count;  /* ... and next, for audits */
     uint32_t nodes;        /* 1 to KITH_NODES_MAX */
 };
 
-/* The owner of every row of the training set, [train->count]: a node or KITH_OWNER_PUBLIC. 0, or
+/* The owner of every row of the training set, [train->count]: a node, KITH_OWNER_PUBLIC or
+ * KITH_OWNER_AUDIT. 0, or
  * RANGE (no row would be left, or a bad count of nodes), NOMEM. */
 int kith_split_owners(const struct kith_split_config *config, const struct kith_dataset *train,
                       uint32_t *ret_owners);

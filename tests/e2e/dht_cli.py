@@ -20,7 +20,7 @@ def swarm_file(folder):
     """The rules of the nodes below: --synthetic has them built in, dht-cli reads a file."""
     path = os.path.join(folder, "synthetic.yaml")
     with open(path, "w", encoding="utf-8") as file:
-        file.write("name: synthetic\ninputs: 64\nclasses: 10\npublic: 1000\n")
+        file.write("name: synthetic\ninputs: 64\nclasses: 10\npublic: 1000\naudit: 500\n")
     return path
 
 

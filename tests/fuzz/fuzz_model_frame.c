@@ -24,7 +24,7 @@ static void decode_and_mix(struct kith_bytes frame, size_t params)
     for (size_t i = 0; i < params; i++)
         own[i] = (float)i / PARAMS_MAX - 0.4f;
     struct kith_pulled pulled = {.frame = frame, .weight = 1};
-    uint32_t mixed = kith_mix(own, params, &pulled, 1, decoded, sum);
+    uint32_t mixed = kith_mix(own, params, 1, &pulled, 1, decoded, sum);
     kith_assert(mixed == (pulled.err == 0));
     if (err) kith_assert(pulled.err == err);
     for (size_t i = 0; i < params; i++)

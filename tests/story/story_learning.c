@@ -103,7 +103,7 @@ static void a_silent_peer_is_left_out(void)
 static void a_slow_node_holds_nobody_up(void)
 {
     story_begin(&story, 4);
-    story.world.flops = 1e7; /* a round takes about a second */
+    story.world.flops = 1.2e7; /* a round takes about a second */
     story_tell(&story, LEARNING);
     story_do(&story, (struct kith_fault){.kind = KITH_FAULT_SPEED, .node = 3, .a = 100});
     start_all();

@@ -80,7 +80,8 @@ static void each_error_is_one_exact_line(void)
         {"name: x\n\nname: y\n", "s.yaml:3: name: given twice"},
         {"name: x\nfoo: 1\n",
          "s.yaml:2: \"foo\": no such field; there are name, protocol, inputs, classes, seed, "
-         "public, families, params-max, object-max, budget-rounds, budget-begin, budget-end, "
+         "public, audit, families, params-max, object-max, budget-rounds, budget-begin, "
+         "budget-end, "
          "cooldown, data"},
         {"name: x\nfamilies: mlp\n",
          "s.yaml:2: families: \"mlp\" is not a list of model families: mlp"},

@@ -35,7 +35,7 @@ static void place(uint32_t count, const double *distances)
 
 static uint32_t mix(uint32_t count)
 {
-    return kith_mix(own, PARAMS, pulled, count, decoded, sum);
+    return kith_mix(own, PARAMS, 1, pulled, count, decoded, sum);
 }
 
 static void two_models_meet_in_the_middle(void)

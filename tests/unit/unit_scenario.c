@@ -155,7 +155,7 @@ static void equal_labels_share_the_data_out(void)
     run_for(0);
     uint32_t all = kith_swarm_samples(swarm, 0) + kith_swarm_samples(swarm, 1);
     uint32_t few = kith_swarm_samples(swarm, 2) + kith_swarm_samples(swarm, 3);
-    check_int(all, swarm->task.train.count - swarm->task.public_count);
+    check_int(all, swarm->task.train.count - swarm->task.public_count - swarm->task.audit_count);
     check(few > 0.4 * all && few < 0.6 * all);
     for (uint32_t i = swarm->first_row[2]; i < swarm->first_row[4]; i++)
         check(swarm->task.train.labels[swarm->rows[i]] < 5);
