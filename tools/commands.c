@@ -400,6 +400,26 @@ const struct kith_command kith_command_bench_wire = {
     .options = bench_wire_options,
 };
 
+static const struct kith_option bench_sim_options[] = {
+    FLAG("json", "print JSON instead of a table"),
+    WORD("row", "NAME", NULL, "thousand ten-thousand training exchange sixteen idle",
+         "measure only this row"),
+    INT("nodes", "N", NULL, 2, 16384, "so many nodes instead of the row's own number"),
+    INT("seconds", "S", "0", 0, 100000, "virtual seconds measured; 0: as the row has it"),
+    DIR_OPTION("data", KITH_DATASET_DIR_DEFAULT, "the IDX files of Fashion-MNIST"),
+    FLAG("quiet", "no line on standard error while it runs"),
+    END,
+};
+
+const struct kith_command kith_command_bench_sim = {
+    .name = "kith bench sim",
+    .operands = "",
+    .summary = "measure the simulator",
+    .text = "Run worlds of 1,000 and 10,000 nodes, with and without training, and measure virtual "
+            "seconds per CPU-second and memory, each row in a process of its own.",
+    .options = bench_sim_options,
+};
+
 static const struct kith_option bench_overlay_options[] = {
     FLAG("json", "print JSON instead of tables"),
     TEXT("nodes", "LIST", "16,64,256,1024,4096", kith_is_sizes,
@@ -479,9 +499,10 @@ const struct kith_command kith_command_dht_cli_whois = {
 };
 
 const struct kith_command *const kith_commands[KITH_COMMANDS_MAX] = {
-    &kith_command_kith,        &kith_command_node,          &kith_command_key_new,
-    &kith_command_key_show,    &kith_command_swarm_show,    &kith_command_up,
-    &kith_command_up_status,   &kith_command_up_stop,       &kith_command_sim,
-    &kith_command_bench_train, &kith_command_bench_wire,    &kith_command_bench_overlay,
-    &kith_command_dht_cli,     &kith_command_dht_cli_peers, &kith_command_dht_cli_whois,
+    &kith_command_kith,          &kith_command_node,       &kith_command_key_new,
+    &kith_command_key_show,      &kith_command_swarm_show, &kith_command_up,
+    &kith_command_up_status,     &kith_command_up_stop,    &kith_command_sim,
+    &kith_command_bench_train,   &kith_command_bench_wire, &kith_command_bench_overlay,
+    &kith_command_bench_sim,     &kith_command_dht_cli,    &kith_command_dht_cli_peers,
+    &kith_command_dht_cli_whois,
 };

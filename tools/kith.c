@@ -21,6 +21,7 @@ int main(int argc, char **argv)
         {&kith_command_bench_train, kith_cmd_bench_train},
         {&kith_command_bench_wire, kith_cmd_bench_wire},
         {&kith_command_bench_overlay, kith_cmd_bench_overlay},
+        {&kith_command_bench_sim, kith_cmd_bench_sim},
         {NULL, NULL},
     };
     signal(SIGPIPE, SIG_IGN);
