@@ -1,4 +1,4 @@
-#include "sim/scenario.h"
+#include "sim/scenario_knobs.h"
 
 #include <string.h>
 
@@ -7,19 +7,11 @@
 void kith_scenario_default(struct kith_scenario *ret)
 {
     memset(ret, 0, sizeof *ret);
-    ret->nodes = 8;
-    ret->seed = 1;
-    ret->rounds = 20;
-    ret->latency = KITH_SIM_LATENCY_UNIFORM;
-    ret->latency_ms = 50;
-    ret->model_count = 1;
-    strcpy(ret->model[0], "mlp:256,128");
     kith_config_default(&ret->all.node);
-    ret->all.node.round_min_us = 1000000;
-    ret->all.model_count = 1;
-    ret->all.partition.kind = KITH_PARTITION_IID;
-    ret->all.gflops = 1;
-    ret->all.start_within_s = 1;
+    kith_sim_dht_config_default(&ret->dht);
+    ret->model_count = ret->all.model_count = 1;
+    strcpy(ret->model[0], "mlp:256,128");
+    kith_knobs_default(ret);
 }
 
 bool kith_scenario_add_fault(struct kith_scenario *scenario,
@@ -107,6 +99,16 @@ static bool within(double value, double least, double most)
     return value >= least && value <= most;
 }
 
+static int check_knobs(const struct kith_knob *knobs, size_t count, const void *at,
+                       const char **ret_field, const char **ret_allowed)
+{
+    const struct kith_knob *bad = kith_knobs_check(knobs, count, at);
+    if (!bad) return 0;
+    *ret_field = bad->name;
+    *ret_allowed = "within its bounds";
+    return KITH_ERR_RANGE;
+}
+
 static int check_group(const struct kith_scenario *scenario,
                        const struct kith_scenario_group *group, const char **ret_field,
                        const char **ret_allowed)
@@ -118,12 +120,11 @@ static int check_group(const struct kith_scenario *scenario,
         {"classes", "at most 16 sets",
          group->class_count <= KITH_SIM_CLASS_SETS_MAX &&
              group->class_first + group->class_count <= scenario->class_set_count},
-        {"gflops", "0.000001 to 1000000", within(group->gflops, 1e-6, 1e6)},
-        {"bandwidth", "0 to 1000000 Mbit/s", within(group->bandwidth_mbps, 0, 1e6)},
-        {"start", "0 to 100000000 s", within(group->start_s, 0, KITH_SCENARIO_S_MAX)},
-        {"start-within", "0 to 3600 s", within(group->start_within_s, 0, 3600)},
+        {"links-wanted", "at most links-max", group->node.links_wanted <= group->node.links_max},
     };
-    return first_bad(rows, sizeof rows / sizeof *rows, ret_field, ret_allowed);
+    int err = first_bad(rows, sizeof rows / sizeof *rows, ret_field, ret_allowed);
+    return err ? err
+               : check_knobs(kith_node_knobs, kith_node_knob_count, group, ret_field, ret_allowed);
 }
 
 static bool who_is_good(const struct kith_scenario *scenario, const struct kith_scenario_who *who)
@@ -191,7 +192,6 @@ static int check_whole(const struct kith_scenario *scenario, const char **ret_fi
     bool learns = scenario->all.node.learns;
     bool ends = scenario->virtual_s > 0 || (learns && scenario->rounds > 0);
     const struct row rows[] = {
-        {"nodes", "1 to 16384", scenario->nodes >= 1 && scenario->nodes <= KITH_SIM_NODES_MAX},
         {"groups", "at most 32, each of 1 or more nodes, all nodes together",
          groups_are_all(scenario)},
         {"model", "1 to 16 of them",
@@ -199,10 +199,8 @@ static int check_whole(const struct kith_scenario *scenario, const char **ret_fi
         {"classes", "at most 16 sets", scenario->class_set_count <= KITH_SIM_CLASS_SETS_MAX},
         {"rounds", "a number above 0, unless --seconds is given", ends || !learns},
         {"no-training", "given with --seconds: no round would ever end", ends || learns},
-        {"seconds", "0 to 100000000", within(scenario->virtual_s, 0, KITH_SCENARIO_S_MAX)},
-        {"latency", "0 to 10000 ms", within(scenario->latency_ms, 0, 10000)},
-        {"loss", "0 to 0.9", within(scenario->loss, 0, 0.9)},
-        {"cuts-per-hour", "0 to 100000", within(scenario->cuts_per_hour, 0, 1e5)},
+        {"dht-delay-max", "at least dht-delay-min",
+         scenario->dht.delay_min_us <= scenario->dht.delay_max_us},
         {"faults", "at most 256", scenario->fault_count <= KITH_SCENARIO_FAULTS_MAX},
         {"checks", "at most 32", scenario->check_count <= KITH_SCENARIO_CHECKS_MAX},
     };
@@ -212,7 +210,8 @@ static int check_whole(const struct kith_scenario *scenario, const char **ret_fi
 int kith_scenario_check(const struct kith_scenario *scenario, const char **ret_field,
                         const char **ret_allowed)
 {
-    int err = check_whole(scenario, ret_field, ret_allowed);
+    int err = check_knobs(kith_run_knobs, kith_run_knob_count, scenario, ret_field, ret_allowed);
+    if (!err) err = check_whole(scenario, ret_field, ret_allowed);
     if (!err) err = check_group(scenario, &scenario->all, ret_field, ret_allowed);
     for (uint32_t i = 0; !err && i < scenario->group_count; i++)
         err = check_group(scenario, &scenario->group[i], ret_field, ret_allowed);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "node/config.h"
+#include "sim/sim_dht.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_net.h"
 #include "training/partition.h"
@@ -55,6 +56,7 @@ struct kith_scenario_group {
     double start_s;        /* its nodes start from then on ... */
     double start_within_s; /* ... within so long, in an order drawn from the seed */
     enum kith_scenario_bootstrap bootstrap;
+    uint64_t given; /* which knobs were given (sim/scenario_knobs.h): the others are as in `all` */
 };
 
 #define KITH_SCENARIO_EVERYONE UINT32_MAX
@@ -130,6 +132,7 @@ struct kith_scenario {
     uint64_t rounds;
     double virtual_s;
 
+    uint64_t given;                 /* which knobs of the run were given */
     struct kith_scenario_group all; /* of nodes that are in no group */
     /* 0: all nodes are `all`'s. Else the groups' nodes, one group behind the other, are all. */
     uint32_t group_count;
@@ -143,7 +146,9 @@ struct kith_scenario {
     double latency_ms;    /* one way, mean over pairs */
     double loss;          /* share of messages sent twice or more, and of dials that fail, [0, 1) */
     double cuts_per_hour; /* how often a link breaks by itself */
-    bool real_signatures; /* Ed25519; false: a keyed hash, which is far cheaper */
+    struct kith_sim_dht_config dht; /* .nodes and .values_max are set by the world */
+    bool synthetic;                 /* a small synthetic task that needs no file */
+    bool real_signatures;           /* Ed25519; false: a keyed hash, which is far cheaper */
 
     uint32_t fault_count;
     struct kith_scenario_fault fault[KITH_SCENARIO_FAULTS_MAX];

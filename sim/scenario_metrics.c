@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "sim/scenario_knobs.h"
 #include "sim/world_inside.h"
 
 enum { IDS_MAX = 4096 };

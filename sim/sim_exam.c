@@ -28,6 +28,7 @@ struct kith_examiner *kith_examiner_new(const struct kith_swarm *swarm)
     examiner->swarm = swarm;
     for (uint32_t i = 0; i < swarm->config->scenario.model_count; i++) {
         const struct kith_arch *arch = &swarm->arch[i];
+        if (arch->layers == 0) continue;
         examiner->model[i] =
             kith_model_new(arch, swarm->config->scenario.all.node.learner.kernels, PASS_ROWS);
         if (!examiner->model[i]) is_good = false;

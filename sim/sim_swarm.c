@@ -35,6 +35,8 @@ void kith_swarm_world_config(const struct kith_sim_run_config *config,
     ret->net.bytes_per_s = (uint64_t)(scenario->all.bandwidth_mbps * 1e6 / 8);
     ret->net.loss = scenario->loss;
     ret->net.cuts_per_hour = scenario->cuts_per_hour;
+    ret->dht = scenario->dht;
+    if (ret->dht.values_max < 4 * scenario->nodes) ret->dht.values_max = 4 * scenario->nodes;
     ret->threads = config->threads;
     ret->flops = scenario->all.gflops * 1e9;
     ret->real_signatures = scenario->real_signatures;
@@ -84,10 +86,23 @@ static int make_task(struct kith_swarm *swarm)
     return 0;
 }
 
+static bool is_used(const struct kith_scenario *scenario, uint32_t model)
+{
+    for (uint32_t i = 0; i <= scenario->group_count; i++) {
+        const struct kith_scenario_group *group = &scenario->group[i];
+        if (i == scenario->group_count) group = &scenario->all;
+        if (i == scenario->group_count && i > 0) return false; /* nobody is of `all` */
+        if (model >= group->model_first && model < group->model_first + group->model_count)
+            return true;
+    }
+    return false;
+}
+
 static int parse_models(struct kith_swarm *swarm, char *ret_error)
 {
     const struct kith_scenario *scenario = &swarm->config->scenario;
     for (uint32_t i = 0; i < scenario->model_count; i++) {
+        if (!is_used(scenario, i)) continue;
         int err = kith_arch_parse(scenario->model[i], swarm->rules.inputs, swarm->rules.classes,
                                   swarm->rules.params_max, &swarm->arch[i]);
         if (!err) continue;

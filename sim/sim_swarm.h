@@ -20,7 +20,7 @@ struct kith_swarm {
     uint32_t *public_indices; /* the public rows, then those for audits */
     uint32_t *rows;           /* all shards, one behind the other */
     uint32_t *first_row;      /* [nodes + 1] */
-    struct kith_arch arch[KITH_SIM_MODELS_MAX];
+    struct kith_arch arch[KITH_SIM_MODELS_MAX]; /* no layers: nobody has that model */
     struct kith_world *world;
 };
 

@@ -1,51 +1,12 @@
 #include "tools/commands.h"
 
 #include "host/dataset_file.h"
+#include "tools/option_rows.h"
 #include "tools/values.h"
 #include "training/aggregate.h"
 #include "training/distill.h"
 #include "training/mix.h"
 #include "training/partition.h"
-
-#define FLAG(name_, help_)                                                                         \
-    {                                                                                              \
-        .name = name_, .kind = KITH_OPTION_FLAG, .help = help_                                     \
-    }
-#define INT(name_, argument_, fallback_, min_, max_, help_)                                        \
-    {                                                                                              \
-        .name = name_, .argument = argument_, .fallback = fallback_, .kind = KITH_OPTION_INT,      \
-        .min = min_, .max = max_, .help = help_                                                    \
-    }
-#define REAL(name_, argument_, fallback_, low_, high_, help_)                                      \
-    {                                                                                              \
-        .name = name_, .argument = argument_, .fallback = fallback_, .kind = KITH_OPTION_REAL,     \
-        .low = low_, .high = high_, .help = help_                                                  \
-    }
-#define WORD(name_, argument_, fallback_, words_, help_)                                           \
-    {                                                                                              \
-        .name = name_, .argument = argument_, .fallback = fallback_, .kind = KITH_OPTION_WORD,     \
-        .words = words_, .help = help_                                                             \
-    }
-#define TEXT(name_, argument_, fallback_, check_, allowed_, help_)                                 \
-    {                                                                                              \
-        .name = name_, .argument = argument_, .fallback = fallback_, .kind = KITH_OPTION_TEXT,     \
-        .check = check_, .allowed = allowed_, .help = help_                                        \
-    }
-#define TEXTS(name_, argument_, check_, allowed_, help_)                                           \
-    {                                                                                              \
-        .name = name_, .argument = argument_, .kind = KITH_OPTION_TEXT, .check = check_,           \
-        .allowed = allowed_, .repeats = true, .help = help_                                        \
-    }
-#define FILE_OPTION(name_, help_)         TEXT(name_, "FILE", NULL, NULL, "a file's path", help_)
-#define DIR_OPTION(name_, default_, help) TEXT(name_, "DIR", default_, NULL, "a directory", help)
-#define PORT_ALLOWED                      "a port (1 to 65535)"
-#define LAYERS_ALLOWED                                                                             \
-    "all layers as in 784-256-128-10, or the hidden ones as in mlp:256,128: at most 8 layers of "  \
-    "1 to 16384"
-#define END                                                                                        \
-    {                                                                                              \
-        .name = NULL                                                                               \
-    }
 
 /* What a learner is, the same for a node and for all nodes of the simulator. */
 #define LEARNING                                                                                   \
@@ -307,51 +268,6 @@ const struct kith_command kith_command_up_stop = {
         "1 if nothing runs there.",
     .options = up_stop_options,
     .exits = "3 it had to be killed",
-};
-
-static const struct kith_option sim_options[] = {
-    INT("nodes", "N", "8", 1, 16384, "how many nodes"),
-    INT("seed", "X", "1", 0, UINT64_MAX, "of everything that is drawn"),
-    LEARNING,
-    TEXTS("model", "LAYERS", kith_is_layers, LAYERS_ALLOWED,
-          "the models' layers, dealt out in turn; without it 784-256-128-10"),
-    TEXTS("classes", "SET", kith_is_classes, KITH_CLASSES_ALLOWED,
-          "only these labels of a node's part, dealt out in turn"),
-    INT("rounds", "N", NULL, 1, 1000000000,
-        "end when all have done so many; without this and --seconds, 20"),
-    REAL("seconds", "S", "0", 0, 1e8, "end at this virtual time; 0: by rounds only"),
-    REAL("round-time", "SECONDS", "1", 0, 86400, "a round takes at least so much virtual time"),
-    REAL("latency", "MS", "50", 0, 10000, "of a message one way, on average"),
-    REAL("bandwidth", "MBPS", "0", 0, 1e6, "of a node each way, in Mbit/s; 0: no limit"),
-    REAL("loss", "SHARE", "0", 0, 0.9, "of messages sent again and of dials that fail"),
-    REAL("gflops", "G", "1", 0.000001, 1e6, "how fast a node trains, in GFLOP/s"),
-    REAL("kill-share", "SHARE", "0", 0, 1, "of the nodes that are killed"),
-    REAL("kill-at", "S", "0", 0, 1e8, "virtual time at which they are killed"),
-    REAL("restart-after", "S", "0", 0, 1e8, "virtual time until they start again; 0: never"),
-    FLAG("kill-first", "the node that the others start from is among them"),
-    FLAG("no-training", "nodes without models and data: membership alone; needs --seconds"),
-    INT("threads", "N", "1", 1, 64, "that train at once; changes no result"),
-    FLAG("real-signatures", "Ed25519 instead of a cheap keyed hash"),
-    FLAG("quiet", "no bar while it runs"),
-    FILE_OPTION("json", "write the report there as JSON"),
-    FILE_OPTION("trace", "write a line for each event there"),
-    DIR_OPTION("out", NULL,
-               "make this folder and write all there is to know about the run into it"),
-    REAL("eval-every", "S", "5", 0, 1e8,
-         "virtual seconds between a node's tests for --out; 0: once an epoch"),
-    END,
-};
-
-const struct kith_command kith_command_sim = {
-    .name = "kith sim",
-    .operands = "",
-    .summary = "run many nodes in virtual time",
-    .text = "Run the same nodes as kith node with a simulated network, DHT and clock and with real "
-            "training, then print a summary and a hash of all that happened. Equal options give "
-            "equal hashes.\n"
-            "\n"
-            "  kith sim --nodes 32 --partition dirichlet:0.1 --seed 1",
-    .options = sim_options,
 };
 
 static const struct kith_option bench_train_options[] = {

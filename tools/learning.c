@@ -56,13 +56,6 @@ int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
     return status;
 }
 
-/* What suits the models here: heavy ball sums steps, quasi-global momentum adds the last movement
- * to each. */
-#define QG_RATE      0.1f
-#define QG_MOMENTUM  0.5f
-#define SGD_RATE     0.03f
-#define SGD_MOMENTUM 0.9f
-
 static bool is(const struct kith_args *args, const char *name, const char *word)
 {
     return strcmp(kith_args_text(args, name), word) == 0;
@@ -86,9 +79,8 @@ void kith_learning_settings(const struct kith_args *args, struct kith_config *co
     learner->batch = (uint32_t)kith_args_int(args, "batch");
     learner->local_steps = (uint32_t)kith_args_int(args, "steps");
     learner->quasi_global = is(args, "optimizer", "qg");
-    learner->rate = learner->quasi_global ? QG_RATE : SGD_RATE;
+    kith_learner_suit(learner);
     if (kith_args_has(args, "rate")) learner->rate = (float)kith_args_real(args, "rate");
-    learner->momentum = learner->quasi_global ? QG_MOMENTUM : SGD_MOMENTUM;
     if (kith_args_has(args, "momentum"))
         learner->momentum = (float)kith_args_real(args, "momentum");
 }

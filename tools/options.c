@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 
-enum { QUOTE_MAX = 100, NAME_MAX_LEN = 32, OPTIONS_MAX = 64, ALLOWED_MAX = 256 };
+enum { QUOTE_MAX = 100, NAME_MAX_LEN = 32, OPTIONS_MAX = 128, ALLOWED_MAX = 256 };
 
 void kith_quote(const char *text, char *ret, size_t size)
 {

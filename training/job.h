@@ -57,6 +57,8 @@ struct kith_learner_config {
 
 struct kith_learner;
 
+/* Set rate and momentum to what suits the optimizer (quasi_global). */
+void kith_learner_suit(struct kith_learner_config *config);
 /* NULL if out of memory. Weights and biases of a layer are drawn from init_seed, uniform in
  * +-1 / sqrt(its inputs). */
 struct kith_learner *kith_learner_new(const struct kith_learner_config *config);

@@ -99,6 +99,13 @@ void kith_learner_order(struct kith_learner *learner)
     }
 }
 
+/* Heavy ball sums steps, quasi-global momentum adds the last movement to each. */
+void kith_learner_suit(struct kith_learner_config *config)
+{
+    config->rate = config->quasi_global ? 0.1f : 0.03f;
+    config->momentum = config->quasi_global ? 0.5f : 0.9f;
+}
+
 struct kith_learner *kith_learner_new(const struct kith_learner_config *config)
 {
     kith_assert(config->shard_count > 0);
