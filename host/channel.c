@@ -1,5 +1,6 @@
 #include "host/channel.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -21,11 +22,20 @@ void kith_channel_init(struct kith_channel *channel, const struct kith_handshake
     kith_handshake_init(&channel->handshake, config, static_secret, ephemeral);
 }
 
+static void drop_parts(struct kith_channel *channel)
+{
+    free(channel->parts);
+    channel->parts = NULL;
+    channel->parts_len = 0;
+    channel->parts_are_whole = false;
+}
+
 void kith_channel_release(struct kith_channel *channel)
 {
     kith_handshake_wipe(&channel->handshake);
     kith_frame_key_release(&channel->seal);
     kith_frame_key_release(&channel->open);
+    drop_parts(channel);
     channel->state = KITH_CHANNEL_ENDED;
     channel->err = KITH_ERR_CLOSED;
 }
@@ -167,9 +177,27 @@ static void make_room(struct kith_channel *channel)
     channel->end = held;
 }
 
+/* A part joins those before it; the last one makes a message of them. */
+static int take_part(struct kith_channel *channel, bool is_last, enum kith_channel_event *ret_event,
+                     struct kith_bytes *ret_body)
+{
+    if (is_last && !channel->parts) return KITH_ERR_TYPE;
+    if (!channel->parts) channel->parts = malloc(KITH_MESSAGE_MAX);
+    if (!channel->parts) return KITH_ERR_NOMEM;
+    if (ret_body->len > KITH_MESSAGE_MAX - channel->parts_len) return KITH_ERR_RANGE;
+    memcpy(channel->parts + channel->parts_len, ret_body->at, ret_body->len);
+    channel->parts_len += ret_body->len;
+    if (!is_last) return 0;
+    channel->parts_are_whole = true;
+    *ret_event = KITH_CHANNEL_MESSAGE;
+    *ret_body = (struct kith_bytes){channel->parts, channel->parts_len};
+    return 0;
+}
+
 static int next_frame(struct kith_channel *channel, enum kith_channel_event *ret_event,
                       struct kith_bytes *ret_body)
 {
+    if (channel->parts_are_whole) drop_parts(channel);
     if (!channel->in) return 0; /* nothing came yet, or nothing is held */
     for (;;) {
         uint8_t *frame = channel->in + channel->start;
@@ -189,6 +217,11 @@ static int next_frame(struct kith_channel *channel, enum kith_channel_event *ret
             return 0;
         }
         if (type == KITH_FRAME_BYE) return take_bye(channel, *ret_body, ret_event);
+        if (type == KITH_FRAME_PART || type == KITH_FRAME_LAST) {
+            err = take_part(channel, type == KITH_FRAME_LAST, ret_event, ret_body);
+            if (err != 0 || type == KITH_FRAME_LAST) return err;
+            continue;
+        }
         if (type < KITH_FRAME_OPTIONAL) return KITH_ERR_TYPE;
     }
 }
@@ -246,6 +279,13 @@ size_t kith_channel_seal(struct kith_channel *channel, struct kith_bytes head,
                          struct kith_bytes body, uint8_t *ret)
 {
     return kith_frame_seal(&channel->seal, KITH_FRAME_MESSAGE, head, body, ret);
+}
+
+size_t kith_channel_seal_part(struct kith_channel *channel, struct kith_bytes head,
+                              struct kith_bytes body, bool is_last, uint8_t *ret)
+{
+    uint8_t type = is_last ? KITH_FRAME_LAST : KITH_FRAME_PART;
+    return kith_frame_seal(&channel->seal, type, head, body, ret);
 }
 
 static size_t seal_signal(struct kith_channel *channel, uint8_t type, uint8_t code, uint8_t *ret)

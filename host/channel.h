@@ -1,8 +1,8 @@
 /* host/channel.h: one end of a link, from the first byte to the last: drives identity/handshake
  * over a byte stream, then frames. Bytes in, bytes out: no sockets, no clock, no entropy, and no
- * memory of its own but libcrypto's two key schedules. The owner reads from the stream into the
- * room the channel offers, asks what that gave until it gave nothing more, and writes out whatever
- * the channel has to say.
+ * memory of its own but libcrypto's two key schedules and, while one comes in parts, a message. The
+ * owner reads from the stream into the room the channel offers, asks what that gave until it gave
+ * nothing more, and writes out whatever the channel has to say.
  *
  *     dialler                                listener
  *       kith_channel_write: message 1  ---->
@@ -63,6 +63,10 @@ struct kith_channel {
     size_t start;
     size_t end;
     size_t wanted; /* until it is open: bytes of the message under way, its length included */
+    uint8_t
+        *parts; /* of KITH_MESSAGE_MAX: what came of a message in parts, NULL: none is under way */
+    size_t parts_len;
+    bool parts_are_whole;                  /* it was given, and goes with the next call */
     uint8_t first[KITH_CHANNEL_WRITE_MAX]; /* `in` until it is open */
 };
 
@@ -86,8 +90,9 @@ uint8_t *kith_channel_room(struct kith_channel *channel, size_t *ret_len);
 void kith_channel_received(struct kith_channel *channel, size_t len);
 /* What the bytes received so far give next. *ret_body, of MESSAGE and BYE, points into them and is
  * good until the next call. Returns 0, or the error with which the channel has ended, the same from
- * then on: those of kith_handshake_read; RANGE: a frame of impossible length; CRYPTO: one that does
- * not open; TYPE: one of an unknown type, or known but not due; CLOSED: after a BYE; NOMEM. */
+ * then on: those of kith_handshake_read; RANGE: a frame, or a message in parts, of impossible
+ * length; CRYPTO: one that does not open; TYPE: one of an unknown type, or known but not due;
+ * CLOSED: after a BYE; NOMEM. */
 int kith_channel_next(struct kith_channel *channel, enum kith_channel_event *ret_event,
                       struct kith_bytes *ret_body);
 
@@ -102,6 +107,9 @@ bool kith_channel_is_inside(const struct kith_channel *channel);
  * has come to its end and the link must be closed. Allowed from UP on. */
 size_t kith_channel_seal(struct kith_channel *channel, struct kith_bytes head,
                          struct kith_bytes body, uint8_t *ret);
+/* Likewise a part of a message, or its last part; messages may go between the parts of one. */
+size_t kith_channel_seal_part(struct kith_channel *channel, struct kith_bytes head,
+                              struct kith_bytes body, bool is_last, uint8_t *ret);
 /* The listener's answer to UP. */
 size_t kith_channel_welcome(struct kith_channel *channel,
                             uint8_t ret[static KITH_CHANNEL_SIGNAL_LEN]);

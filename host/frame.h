@@ -40,6 +40,8 @@ enum kith_frame_type {
     KITH_FRAME_MESSAGE = 1,
     KITH_FRAME_BYE = 2,         /* body: enum kith_hang_up_reason, one byte; the last frame */
     KITH_FRAME_WELCOME = 3,     /* body: one zero byte; the first frame of the listener, only it */
+    KITH_FRAME_PART = 4,        /* body: the first bytes of a message, or more of them */
+    KITH_FRAME_LAST = 5,        /* body: the rest of it */
     KITH_FRAME_OPTIONAL = 0x80, /* types from here on are skipped by who does not know them */
 };
 

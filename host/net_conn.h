@@ -15,9 +15,11 @@
 #include "host/send_queue.h"
 
 enum {
-    /* Bytes of frames handed to libuv at once: at first, and on a link that takes that much within
-     * milliseconds. Waking a receiver costs as much as some 30 KiB, hence so many. */
-    KITH_NET_BATCH_FIRST = 64 * 1024,
+    /* Bytes of frames handed to libuv at once: at first, from where on bulk messages go whole, and
+     * on a link that takes that much within milliseconds. Waking a receiver costs as much as some
+     * 30 KiB, hence so many. */
+    KITH_NET_BATCH_FIRST = 16 * 1024,
+    KITH_NET_BATCH_WHOLE = 64 * 1024,
     KITH_NET_BATCH_MAX = 512 * 1024,
     /* A batch ends with the frame that fills it, a hang-up adds one. */
     KITH_NET_OUT_SIZE = KITH_NET_BATCH_MAX + KITH_FRAME_MAX + KITH_CHANNEL_SIGNAL_LEN,
@@ -70,6 +72,7 @@ struct kith_conn {
     uint64_t write_began_ns;
     struct kith_send_queue control;
     struct kith_send_queue bulk;
+    size_t bulk_sent; /* of its first message, in parts */
     uint8_t bye_code;
     bool has_said_bye;
 

@@ -1,6 +1,8 @@
 /* A connection's sending: two queues, one write under way, frames sealed into its buffer. */
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/assert.h"
@@ -9,7 +11,7 @@
 
 enum {
     NOTSENT_MAX = 128 * 1024, /* unsent bytes that the kernel may hold */
-    NOTSENT_MIN = 16 * 1024,
+    BATCH_MIN = 4 * 1024,
     BATCH_TIME_NS = 10 * 1000 * 1000,
 };
 
@@ -24,19 +26,36 @@ static void set_batch(struct kith_conn *conn, size_t batch)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof notsent);
 }
 
-/* Seal ahead, and let the kernel hold, what the network takes in BATCH_TIME_NS, so that a control
- * message never waits long behind bulk ones. The write that just ended shows how much that is. */
+/* The last write is on its way, not only in the kernel's buffer, which may be large. */
+static bool has_left(const struct kith_conn *conn)
+{
+    int fd = -1, unsent = 0;
+    if (uv_fileno((const uv_handle_t *)&conn->tcp, &fd) != 0) return false;
+    if (ioctl(fd, SIOCOUTQNSD, &unsent) != 0) return true;
+    return (size_t)unsent <= conn->out_len / 2;
+}
+
+/* What the network takes in BATCH_TIME_NS by the write that just ended, but at most twice the last
+ * batch, and no more than that while most of it lies in the kernel: one write may be lucky. */
+static size_t next_batch(const struct kith_conn *conn)
+{
+    uint64_t batch = conn->batch_max, wanted = batch;
+    if (!conn->is_limited && conn->out_len >= batch) wanted = batch * 2;
+    if (conn->is_limited && conn->out_len >= BATCH_MIN) {
+        uint64_t elapsed_ns = uv_hrtime() - conn->write_began_ns + 1;
+        wanted = (uint64_t)conn->out_len * BATCH_TIME_NS / elapsed_ns;
+    }
+    if (wanted > batch * 2) wanted = batch * 2;
+    if (wanted > KITH_NET_BATCH_MAX) wanted = KITH_NET_BATCH_MAX;
+    if (wanted > batch && !has_left(conn)) wanted = batch;
+    return wanted < BATCH_MIN ? BATCH_MIN : (size_t)wanted;
+}
+
+/* Seal ahead, and let the kernel hold, so little that a control message never waits long behind
+ * bulk ones. */
 static void adapt(struct kith_conn *conn)
 {
-    size_t batch = conn->batch_max;
-    if (!conn->is_limited && conn->out_len >= batch) {
-        batch = batch * 2 < KITH_NET_BATCH_MAX ? batch * 2 : KITH_NET_BATCH_MAX;
-    } else if (conn->is_limited && conn->out_len >= NOTSENT_MIN) {
-        uint64_t elapsed_ns = uv_hrtime() - conn->write_began_ns + 1;
-        uint64_t wanted = (uint64_t)conn->out_len * BATCH_TIME_NS / elapsed_ns;
-        batch = wanted < KITH_NET_BATCH_MAX ? (size_t)wanted : KITH_NET_BATCH_MAX;
-        if (batch < NOTSENT_MIN) batch = NOTSENT_MIN;
-    }
+    size_t batch = next_batch(conn);
     bool is_news = batch >= conn->batch_max * 2 || batch * 2 <= conn->batch_max ||
                    (batch == KITH_NET_BATCH_MAX && batch != conn->batch_max);
     if (is_news) set_batch(conn, batch);
@@ -61,27 +80,76 @@ bool kith_conn_welcome(struct kith_conn *conn)
     return true;
 }
 
-static void seal(struct kith_conn *conn, struct kith_bytes head, struct kith_bytes body)
+/* A frame of `len` bytes was sealed. */
+static void sealed(struct kith_conn *conn, size_t len)
 {
-    size_t len = kith_channel_seal(&conn->channel, head, body, conn->out + conn->out_len);
     if (len == 0) kith_conn_close(conn, KITH_ERR_CLOSED);
     conn->out_len += len;
+}
+
+static void seal(struct kith_conn *conn, struct kith_bytes head, struct kith_bytes body)
+{
+    sealed(conn, kith_channel_seal(&conn->channel, head, body, conn->out + conn->out_len));
     conn->net->counters.messages_out++;
 }
 
-static void drain_queue(struct kith_conn *conn, struct kith_send_queue *queue)
+static void drain_control(struct kith_conn *conn)
 {
     struct kith_bytes head, body;
-    while (conn->out_len < conn->batch_max && kith_send_queue_peek(queue, &head, &body)) {
+    while (conn->out_len < conn->batch_max && kith_send_queue_peek(&conn->control, &head, &body)) {
         seal(conn, head, body);
-        kith_send_queue_pop(queue);
+        kith_send_queue_pop(&conn->control);
+    }
+}
+
+/* Bytes [from, from + most) of head and then body, or as many of them as there are. */
+static void slice(struct kith_bytes *head, struct kith_bytes *body, size_t from, size_t most)
+{
+    size_t skipped = from < head->len ? from : head->len;
+    *head = (struct kith_bytes){head->at + skipped, head->len - skipped};
+    *body = (struct kith_bytes){body->at + (from - skipped), body->len - (from - skipped)};
+    if (head->len > most) head->len = most;
+    if (body->len > most - head->len) body->len = most - head->len;
+}
+
+/* On a slow link a bulk message goes in parts, between which control messages find their way. */
+static bool goes_in_parts(const struct kith_conn *conn, size_t len)
+{
+    if (conn->bulk_sent > 0) return true;
+    return conn->batch_max < KITH_NET_BATCH_WHOLE && len > conn->batch_max - conn->out_len;
+}
+
+static void seal_part(struct kith_conn *conn, struct kith_bytes head, struct kith_bytes body)
+{
+    size_t whole = head.len + body.len;
+    slice(&head, &body, conn->bulk_sent, conn->batch_max - conn->out_len);
+    conn->bulk_sent += head.len + body.len;
+    bool is_last = conn->bulk_sent == whole;
+    sealed(conn,
+           kith_channel_seal_part(&conn->channel, head, body, is_last, conn->out + conn->out_len));
+    if (!is_last) return;
+    conn->bulk_sent = 0;
+    conn->net->counters.messages_out++;
+    kith_send_queue_pop(&conn->bulk);
+}
+
+static void drain_bulk(struct kith_conn *conn)
+{
+    struct kith_bytes head, body;
+    while (conn->out_len < conn->batch_max && kith_send_queue_peek(&conn->bulk, &head, &body)) {
+        if (goes_in_parts(conn, head.len + body.len)) {
+            seal_part(conn, head, body);
+            continue;
+        }
+        seal(conn, head, body);
+        kith_send_queue_pop(&conn->bulk);
     }
 }
 
 static void fill(struct kith_conn *conn)
 {
-    drain_queue(conn, &conn->control);
-    if (conn->phase == KITH_CONN_OPEN) drain_queue(conn, &conn->bulk);
+    drain_control(conn);
+    if (conn->phase == KITH_CONN_OPEN) drain_bulk(conn);
     if (conn->phase != KITH_CONN_LINGERING || conn->has_said_bye) return;
     if (!kith_send_queue_is_empty(&conn->control)) return;
     conn->out_len += kith_channel_bye(&conn->channel, conn->bye_code, conn->out + conn->out_len);
@@ -166,12 +234,18 @@ static void on_written(uv_write_t *write, int status)
     lend_out(conn);
 }
 
-/* True if it may be sealed now: nothing that goes before it waits. */
-static bool may_seal_now(const struct kith_conn *conn, enum kith_send_class send_class)
+/* No write is under way, no control message waits, and there is room. */
+static bool has_room(const struct kith_conn *conn)
 {
     if (conn->is_writing || conn->out_len >= conn->batch_max) return false;
-    if (!kith_send_queue_is_empty(&conn->control)) return false;
-    return send_class == KITH_SEND_CONTROL || kith_send_queue_is_empty(&conn->bulk);
+    return kith_send_queue_is_empty(&conn->control);
+}
+
+static bool may_seal_now(const struct kith_conn *conn, enum kith_send_class send_class, size_t len)
+{
+    if (!has_room(conn)) return false;
+    if (send_class == KITH_SEND_CONTROL) return true;
+    return kith_send_queue_is_empty(&conn->bulk) && !goes_in_parts(conn, len);
 }
 
 static bool queue_control(struct kith_conn *conn, struct kith_bytes head, struct kith_bytes body)
@@ -194,7 +268,7 @@ bool kith_conn_send(struct kith_conn *conn, enum kith_send_class send_class, str
 {
     if (conn->phase != KITH_CONN_OPEN) return false;
     if (!conn->is_writing) kith_net_mark(conn->net, conn);
-    if (may_seal_now(conn, send_class) && hold_out(conn)) {
+    if (may_seal_now(conn, send_class, head.len + body.len) && hold_out(conn)) {
         seal(conn, head, body);
         return true;
     }
@@ -206,6 +280,7 @@ bool kith_conn_send(struct kith_conn *conn, enum kith_send_class send_class, str
 
 size_t kith_conn_room(const struct kith_conn *conn)
 {
-    if (conn->phase != KITH_CONN_OPEN || !may_seal_now(conn, KITH_SEND_BULK)) return 0;
+    if (conn->phase != KITH_CONN_OPEN || !has_room(conn)) return 0;
+    if (!kith_send_queue_is_empty(&conn->bulk)) return 0;
     return conn->batch_max - conn->out_len;
 }

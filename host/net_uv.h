@@ -125,8 +125,8 @@ void kith_net_dial(struct kith_net *net, uint64_t number, const struct kith_addr
  * before the call returns. False if it was dropped: the link is gone, or the queue is full. */
 bool kith_net_send(struct kith_net *net, kith_link link, enum kith_send_class send_class,
                    struct kith_bytes head, struct kith_bytes body);
-/* How many bytes of frames this link takes now straight from the sender's memory, without a copy
- * into a queue: for whoever streams from on_drained. 0 for a link that is gone. */
+/* How many bytes of frames this link takes now, on a fast link straight from the sender's memory
+ * without a copy into a queue: for whoever streams from on_drained. 0 for a link that is gone. */
 size_t kith_net_room(const struct kith_net *net, kith_link link);
 /* Say goodbye, after what already waits in the control queue, and close. What waits in the bulk
  * queue is dropped. on_link_down follows. */

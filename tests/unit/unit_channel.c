@@ -170,6 +170,62 @@ static void messages_pass_however_the_stream_is_cut(void)
     }
 }
 
+static void send_part(bool is_last, size_t from, size_t len)
+{
+    struct kith_bytes part = {message + from, len};
+    struct end *end = &ends[0];
+    end->wire_len +=
+        kith_channel_seal_part(&end->channel, part, nothing, is_last, end->wire + end->wire_len);
+}
+
+static void parts_make_a_message_with_others_between_them(void)
+{
+    static const size_t steps[] = {1, 63, 1000000};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        join(steps[i]);
+        carry(1, steps[i]);
+        send_part(false, 0, 1000);
+        send(&ends[0], (struct kith_bytes){message + 5, 17});
+        send_part(false, 1000, 1);
+        carry(0, steps[i]);
+        check_int(ends[1].messages, 1);
+        check_int(ends[1].last_len, 17);
+        send_part(true, 1001, KITH_MESSAGE_MAX - 1001);
+        carry(0, steps[i]);
+        check_int(ends[1].messages, 2);
+        check_int(ends[1].last_len, KITH_MESSAGE_MAX);
+        check(memcmp(ends[1].last, message, KITH_MESSAGE_MAX) == 0);
+        /* The next one starts from nothing, and may be left unfinished. */
+        send_part(false, 7, 10);
+        send_part(true, 17, 10);
+        send_part(false, 0, 3);
+        carry(0, steps[i]);
+        check_int(ends[1].messages, 3);
+        check_int(ends[1].last_len, 20);
+        check(memcmp(ends[1].last, message + 7, 20) == 0);
+        check_int(ends[1].err, 0);
+        release();
+    }
+}
+
+static void parts_that_cannot_be(void)
+{
+    join(1000);
+    carry(1, 1000);
+    send_part(true, 0, 10);
+    carry(0, 1000);
+    check_int(ends[1].err, KITH_ERR_TYPE);
+    release();
+    join(1000);
+    carry(1, 1000);
+    send_part(false, 0, KITH_MESSAGE_MAX);
+    send_part(true, 0, 1);
+    carry(0, 1000);
+    check_int(ends[1].err, KITH_ERR_RANGE);
+    check_int(ends[1].messages, 0);
+    release();
+}
+
 static void a_frame_under_way_is_seen(void)
 {
     join(1000);
@@ -324,7 +380,7 @@ static void unknown_types(void)
 {
     check_int(answer_to(0, 4), KITH_ERR_TYPE);
     check_int(answer_to(KITH_FRAME_WELCOME, 1), KITH_ERR_TYPE);
-    check_int(answer_to(4, 4), KITH_ERR_TYPE);
+    check_int(answer_to(KITH_FRAME_LAST + 1, 4), KITH_ERR_TYPE);
     check_int(answer_to(0x7f, 4), KITH_ERR_TYPE);
     check_int(answer_to(KITH_FRAME_OPTIONAL, 4), 0);
     check_int(answer_to(0xff, KITH_MESSAGE_MAX), 0);
@@ -449,6 +505,8 @@ int main(void)
         message[i] = (uint8_t)(i * 13 >> 2);
     run(both_come_up_with_the_right_hotkeys);
     run(messages_pass_however_the_stream_is_cut);
+    run(parts_make_a_message_with_others_between_them);
+    run(parts_that_cannot_be);
     run(a_frame_under_way_is_seen);
     run(strangers_get_no_answer);
     run(a_stranger_is_read_no_further_than_needed);
