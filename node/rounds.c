@@ -100,6 +100,16 @@ static void add_pulled(struct kith_rounds *rounds, struct kith_pull *pull)
             (struct kith_teacher){.labels = bytes, .round = pull->manifest.round, .weight = 1.0f};
 }
 
+/* The same bytes count once, whoever signed them: a name is cheap. */
+static bool is_copy(const struct kith_lent *lent, const struct kith_pull *pull)
+{
+    for (uint32_t i = 0; i < lent->source_count; i++) {
+        const struct kith_pull *source = lent->source[i];
+        if (source->terms.kind == pull->terms.kind && source->object == pull->object) return true;
+    }
+    return false;
+}
+
 /* Take what came; others may fetch it from us too. */
 static void collect(struct kith_node *node)
 {
@@ -109,6 +119,11 @@ static void collect(struct kith_node *node)
     while ((pull = kith_pulls_next_ended(&node->overlay.pulls)) != NULL) {
         kith_choose_came(node, pull);
         if (pull->err) {
+            kith_pulls_free(pull);
+            continue;
+        }
+        if (is_copy(rounds->lent, pull)) {
+            node->stats.drop_copied++;
             kith_pulls_free(pull);
             continue;
         }

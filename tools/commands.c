@@ -57,6 +57,8 @@ const struct kith_command kith_command_kith = {
             "  kith key show      print a hotkey's address\n"
             "  kith swarm show    print a swarm's rules and id\n"
             "  kith sim           run many nodes in virtual time\n"
+            "  kith sim swarm     many random runs with faults, all checked\n"
+            "  kith sim replay    one of these again, step by step\n"
             "  kith bench train   measure training\n"
             "  kith bench wire    measure links\n"
             "\n"
@@ -415,10 +417,10 @@ const struct kith_command kith_command_dht_cli_whois = {
 };
 
 const struct kith_command *const kith_commands[KITH_COMMANDS_MAX] = {
-    &kith_command_kith,          &kith_command_node,       &kith_command_key_new,
-    &kith_command_key_show,      &kith_command_swarm_show, &kith_command_up,
-    &kith_command_up_status,     &kith_command_up_stop,    &kith_command_sim,
-    &kith_command_bench_train,   &kith_command_bench_wire, &kith_command_bench_overlay,
-    &kith_command_bench_sim,     &kith_command_dht_cli,    &kith_command_dht_cli_peers,
-    &kith_command_dht_cli_whois,
+    &kith_command_kith,       &kith_command_node,          &kith_command_key_new,
+    &kith_command_key_show,   &kith_command_swarm_show,    &kith_command_up,
+    &kith_command_up_status,  &kith_command_up_stop,       &kith_command_sim,
+    &kith_command_sim_swarm,  &kith_command_sim_replay,    &kith_command_bench_train,
+    &kith_command_bench_wire, &kith_command_bench_overlay, &kith_command_bench_sim,
+    &kith_command_dht_cli,    &kith_command_dht_cli_peers, &kith_command_dht_cli_whois,
 };

@@ -15,6 +15,8 @@ extern const struct kith_command kith_command_up;
 extern const struct kith_command kith_command_up_status;
 extern const struct kith_command kith_command_up_stop;
 extern const struct kith_command kith_command_sim;
+extern const struct kith_command kith_command_sim_swarm;
+extern const struct kith_command kith_command_sim_replay;
 extern const struct kith_command kith_command_bench_train;
 extern const struct kith_command kith_command_bench_wire;
 extern const struct kith_command kith_command_bench_overlay;

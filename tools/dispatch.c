@@ -102,10 +102,15 @@ int kith_dispatch(const struct kith_entry *entries, int argc, char **argv)
 {
     argc--;
     argv++;
+    const struct kith_entry *found = NULL;
+    int words = 0; /* "kith sim swarm" goes before "kith sim" */
     for (const struct kith_entry *entry = entries + 1; entry->command; entry++) {
         int used = words_matched(entry->command, argc, argv);
-        if (used > 0) return run_entry(entry, argc - used, argv + used);
+        if (used <= words) continue;
+        words = used;
+        found = entry;
     }
+    if (found) return run_entry(found, argc - words, argv + words);
     if (argc > 0 && argv[0][0] != '-') return refuse_command(entries, argc, argv);
     return run_program(entries, argc, argv);
 }

@@ -26,6 +26,8 @@ int kith_cmd_up(const struct kith_args *args);
 int kith_cmd_up_status(const struct kith_args *args);
 int kith_cmd_up_stop(const struct kith_args *args);
 int kith_cmd_sim(const struct kith_args *args);
+int kith_cmd_sim_swarm(const struct kith_args *args);
+int kith_cmd_sim_replay(const struct kith_args *args);
 int kith_cmd_bench_train(const struct kith_args *args);
 int kith_cmd_bench_wire(const struct kith_args *args);
 int kith_cmd_bench_overlay(const struct kith_args *args);

@@ -18,6 +18,8 @@ int main(int argc, char **argv)
         {&kith_command_up_stop, kith_cmd_up_stop},
         {&kith_command_up, kith_cmd_up},
         {&kith_command_sim, kith_cmd_sim},
+        {&kith_command_sim_swarm, kith_cmd_sim_swarm},
+        {&kith_command_sim_replay, kith_cmd_sim_replay},
         {&kith_command_bench_train, kith_cmd_bench_train},
         {&kith_command_bench_wire, kith_cmd_bench_wire},
         {&kith_command_bench_overlay, kith_cmd_bench_overlay},

@@ -72,6 +72,8 @@ int kith_learner_restore(struct kith_learner *learner, struct kith_bytes checkpo
                          uint64_t *ret_round);
 /* The present weights, plain form, [arch.params]; for tests, digests and the simulator. */
 void kith_learner_weights(const struct kith_learner *learner, float *ret);
+/* How many they are. */
+size_t kith_learner_params(const struct kith_learner *learner);
 
 struct kith_job_line {
     uint32_t epoch;

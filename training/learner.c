@@ -164,6 +164,11 @@ size_t kith_learner_memory(const struct kith_learner *learner)
     return bytes + checkpoint_size(params);
 }
 
+size_t kith_learner_params(const struct kith_learner *learner)
+{
+    return learner->config.arch.params;
+}
+
 void kith_learner_weights(const struct kith_learner *learner, float *ret)
 {
     kith_model_get_weights(learner->model, ret);

@@ -9,7 +9,7 @@ import subprocess
 from nodes import KITH, case, check, finish, run_kith
 
 DHT_CLI = os.path.join(os.path.dirname(KITH), "dht-cli")
-COMMANDS = ["node", "up", "up status", "up stop", "sim", "key new", "key show", "bench train",
+COMMANDS = ["node", "up", "up status", "up stop", "sim", "sim swarm", "sim replay", "key new", "key show", "bench train",
             "bench wire"]
 # Values that no option of this kind takes; texts without a rule of their own take any but "".
 BAD = {
@@ -17,6 +17,7 @@ BAD = {
     "IP": ["localhost", "1.2.3", "::g", "127.0.0.1:80"],
     "IP:PORT": ["127.0.0.1", "127.0.0.1:0", "0.0.0.0:80", "name:80", "[::1]"],
     "HOST:PORT": ["host", "host:", ":80", "host:0", "host:65536", "ho st:80", "[::1]:x", "-:-"],
+    "ID": [""],
     "LAYERS": ["784", "784-0-10", "784-256-", "mlp:0", "mlp:1,2,3,4,5,6,7,8,9", "cnn:3"],
     "I/N": ["1", "1/1", "2/1", "-1/2", "0/0", "a/b", "0/70000", "1/2/3"],
     "SPLIT": ["even", "dirichlet", "dirichlet:0", "dirichlet:nan", "shards:0", "shards:1001"],
