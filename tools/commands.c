@@ -367,6 +367,9 @@ const struct kith_command kith_command_bench_overlay = {
 
 #define OBSERVER                                                                                   \
     BOOTSTRAP, FILE_OPTION("swarm", "rules of the swarm; the built-in swarm is fashion-mnist"),    \
+        FLAG("synthetic", "the swarm of nodes that were started with --synthetic"),                \
+        INT("budget", "R", "0", 0, UINT64_C(1) << 32,                                              \
+            "the --budget that its nodes were given; 0: as the rules say"),                        \
         FLAG("json", "print one JSON value"),                                                      \
         REAL("timeout", "S", "5", 0.1, 600, "seconds to wait for answers")
 

@@ -21,39 +21,43 @@ static void synthetic_rules(struct kith_rules *rules)
     rules->audit_count = KITH_SYNTHETIC_AUDIT;
 }
 
-int kith_learning_swarm(const struct kith_args *args, struct kith_rules *ret,
-                        char ret_error[static KITH_LEARNING_ERROR_MAX])
+static int one_of_them(const struct kith_args *args, const char *other,
+                       char ret_error[static KITH_LEARNING_ERROR_MAX])
 {
-    char error[KITH_CONF_ERROR_MAX];
-    const char *path = kith_args_text(args, "swarm");
-    kith_rules_default(ret);
-    if (!path || kith_conf_load(path, ret, error) == 0) return 0;
-    snprintf(ret_error, KITH_LEARNING_ERROR_MAX, "%s: %s", args->command->name, error);
-    return 1;
+    snprintf(ret_error, KITH_LEARNING_ERROR_MAX, "%s: --synthetic and --%s: give one of them",
+             args->command->name, other);
+    return KITH_EXIT_USAGE;
 }
 
 static int named_rules(const struct kith_args *args, struct kith_rules *ret,
                        char ret_error[static KITH_LEARNING_ERROR_MAX])
 {
-    bool swarm = kith_args_has(args, "swarm");
-    if (!kith_args_has(args, "synthetic")) return kith_learning_swarm(args, ret, ret_error);
-    if (swarm || kith_args_has(args, "data")) {
-        snprintf(ret_error, KITH_LEARNING_ERROR_MAX, "%s: --synthetic and --%s: give one of them",
-                 args->command->name, swarm ? "swarm" : "data");
-        return KITH_EXIT_USAGE;
-    }
+    char error[KITH_CONF_ERROR_MAX];
+    const char *path = kith_args_text(args, "swarm");
+    bool is_synthetic = kith_args_has(args, "synthetic");
+    if (path && is_synthetic) return one_of_them(args, "swarm", ret_error);
     kith_rules_default(ret);
-    synthetic_rules(ret);
-    return 0;
+    if (is_synthetic) synthetic_rules(ret);
+    if (!path || kith_conf_load(path, ret, error) == 0) return 0;
+    snprintf(ret_error, KITH_LEARNING_ERROR_MAX, "%s: %s", args->command->name, error);
+    return 1;
 }
 
-int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
+int kith_learning_swarm(const struct kith_args *args, struct kith_rules *ret,
                         char ret_error[static KITH_LEARNING_ERROR_MAX])
 {
     int status = named_rules(args, ret, ret_error);
     uint64_t rounds = kith_args_int(args, "budget");
     if (status == 0 && rounds > 0) ret->budget.rounds = rounds;
     return status;
+}
+
+int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
+                        char ret_error[static KITH_LEARNING_ERROR_MAX])
+{
+    if (kith_args_has(args, "synthetic") && kith_args_has(args, "data"))
+        return one_of_them(args, "data", ret_error);
+    return kith_learning_swarm(args, ret, ret_error);
 }
 
 static bool is(const struct kith_args *args, const char *name, const char *word)

@@ -20,10 +20,10 @@ enum {
 /* All below return an exit status: 0, 1 (a file) or 2 (an option), the latter two with one line in
  * ret_error. */
 
-/* The rules of --swarm or the built-in ones. */
+/* The rules of --swarm, those of --synthetic, or the built-in ones; with --budget. */
 int kith_learning_swarm(const struct kith_args *args, struct kith_rules *ret,
                         char ret_error[static KITH_LEARNING_ERROR_MAX]);
-/* The same; with --synthetic, of the synthetic task. */
+/* The same, for a command that has --data too. */
 int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
                         char ret_error[static KITH_LEARNING_ERROR_MAX]);
 /* --share, --pulls, --teachers, and of the learner --kernels, --wire, --batch, --steps, --rate,

@@ -5,31 +5,18 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/rng.h"
+#include "training/float_bits.h"
 
 /* 65536ths of a quantisation step: what rounding draws are made of. */
 enum { STEP_BITS = 16, DRAWS = 4, SCALE_LEN = 2 };
 
 static const uint8_t frame_magic[4] = {'k', 'w', 'f', '1'};
 
-static uint32_t bits_of(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 /* IEEE binary16 of a float that is not negative, rounded up; past the largest finite one it stays
  * there, infinity and NaN stay what they are. */
 static uint16_t half_up(float x)
 {
-    uint32_t bits = bits_of(x);
+    uint32_t bits = kith_bits_of(x);
     if (bits > 0x7f800000) return 0x7e00;
     if (bits == 0x7f800000) return 0x7c00;
     if (bits > 0x477fe000) return 0x7bff; /* 65504 */
@@ -45,9 +32,9 @@ static float half_value(uint16_t half)
 {
     uint32_t exponent = half >> 10 & 31;
     uint32_t fraction = half & 1023;
-    if (exponent == 31) return float_of(0x7f800000 | fraction << 13);
+    if (exponent == 31) return kith_float_of(0x7f800000 | fraction << 13);
     if (exponent == 0) return (float)fraction * 0x1p-24f;
-    return float_of((exponent + 112) << 23 | fraction << 13);
+    return kith_float_of((exponent + 112) << 23 | fraction << 13);
 }
 
 static size_t chunk_size(enum kith_wire wire, size_t count)
@@ -66,7 +53,7 @@ size_t kith_frame_size(enum kith_wire wire, size_t params)
 static void encode_fp32(const float *x, size_t params, uint8_t *ret)
 {
     for (size_t i = 0; i < params; i++) {
-        uint32_t bits = bits_of(x[i]);
+        uint32_t bits = kith_bits_of(x[i]);
         if ((bits & 0x7f800000) == 0) bits = 0;
         uint8_t *at = ret + 4 * i; /* four stores by name: compilers make one of them */
         at[0] = (uint8_t)bits;
@@ -82,10 +69,10 @@ static float chunk_max(const float x[static KITH_QUANT_CHUNK])
 {
     uint32_t largest = 0;
     for (int i = 0; i < KITH_QUANT_CHUNK; i++) {
-        uint32_t bits = bits_of(x[i]) & 0x7fffffff;
+        uint32_t bits = kith_bits_of(x[i]) & 0x7fffffff;
         largest = bits > largest ? bits : largest;
     }
-    return float_of(largest);
+    return kith_float_of(largest);
 }
 
 static void draw_chunk(uint64_t key, uint64_t chunk, uint16_t ret[static KITH_QUANT_CHUNK])
@@ -191,7 +178,7 @@ static int decode_fp32(const uint8_t *at, size_t params, float *ret)
         const uint8_t *b = at + 4 * i;
         uint32_t bits = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
         odd |= is_odd(bits);
-        ret[i] = float_of(bits);
+        ret[i] = kith_float_of(bits);
     }
     return odd ? KITH_ERR_NOT_FINITE : 0;
 }

@@ -3,23 +3,10 @@
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
-#include <string.h>
+
+#include "training/float_bits.h"
 
 /* Both reductions and both polynomials are those of the Cephes library (Moshier 1992). */
-
-static uint32_t bits_of(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
 
 float kith_exp(float x)
 {
@@ -37,18 +24,18 @@ float kith_exp(float x)
     p = fmaf(p, r, 1.6666665459e-1f);
     p = fmaf(p, r, 5.0000001201e-1f);
     p = fmaf(p, r * r, r) + 1.0f;
-    return float_of(bits_of(p) + (bits_of(shifted) << 23));
+    return kith_float_of(kith_bits_of(p) + (kith_bits_of(shifted) << 23));
 }
 
 float kith_log(float x)
 {
-    uint32_t bits = bits_of(x);
+    uint32_t bits = kith_bits_of(x);
     if (bits << 1 < 0x01000000u) return -INFINITY;
     if (bits >= 0x7f800000u) return bits == 0x7f800000u ? x : NAN;
     /* x = m 2^e with m in [sqrt(1/2), sqrt(2)). */
     uint32_t offset = bits - 0x3f3504f3u;
     float e = (float)((int32_t)offset >> 23);
-    float f = float_of((offset & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+    float f = kith_float_of((offset & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
     float p = 7.0376836292e-2f;
     p = fmaf(p, f, -1.1514610310e-1f);
     p = fmaf(p, f, 1.1676998740e-1f);

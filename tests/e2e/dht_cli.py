@@ -16,20 +16,12 @@ def look(*words):
     return done.returncode, done.stdout, done.stderr
 
 
-def swarm_file(folder):
-    """The rules of the nodes below: --synthetic has them built in, dht-cli reads a file."""
-    path = os.path.join(folder, "synthetic.yaml")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("name: synthetic\ninputs: 64\nclasses: 10\npublic: 1000\naudit: 500\n")
-    return path
-
-
 def two_nodes():
     first = Node(*SMALL)
     second = Node(*SMALL, "--bootstrap", first.address)
     for node in (first, second):
         node.wait_peers(1, 20)
-    return first, second, ["--bootstrap", first.address, "--swarm", swarm_file(first.state)]
+    return first, second, ["--bootstrap", first.address, "--synthetic"]
 
 
 def hotkey_of(node):
@@ -90,14 +82,25 @@ def nobody_answers():
 
 
 def other_rules_do_not_mix():
-    first, _, _ = two_nodes()
-    status, out, err = look("peers", "--bootstrap", first.address, "--timeout", "2")
-    check(status == 3 and not out and err.count("\n") == 1, err)
+    first, _, where = two_nodes()
+    for words in (["--bootstrap", first.address], [*where, "--budget", "7"]):
+        status, out, err = look("peers", *words, "--timeout", "2")
+        check(status == 3 and not out and err.count("\n") == 1, err)
+
+
+def the_rules_of_the_nodes_flags():
+    node = Node(*SMALL, "--budget", "100000")
+    where = ["--bootstrap", node.address, "--synthetic", "--budget", "100000"]
+    node.wait(lambda line: "round" in line, 20, "a first line")
+    status, out, err = look("peers", *where)
+    check(status == 0 and not err and node.address in out, err)
+    status, out, err = look("peers", *where, "--swarm", "rules.yaml")
+    check(status == 2 and not out and "--synthetic and --swarm" in err and err.count("\n") == 1, err)
 
 
 def main():
     for test in (peers_lists_every_node, whois_finds_a_node_through_another, nobody_has_this_hotkey,
-                 nobody_answers, other_rules_do_not_mix):
+                 nobody_answers, other_rules_do_not_mix, the_rules_of_the_nodes_flags):
         case(test)
     finish()
 
