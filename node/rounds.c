@@ -168,6 +168,7 @@ static void compute(struct kith_node *node, const struct kith_turn *turn)
     collect(node);
     set_pace(node);
     kith_choose_weigh(node, turn);
+    job->want_frame = node->config.peers && (node->config.share & KITH_SHARE_WEIGHTS);
     job->want_labels =
         !job->mix_only && node->config.peers && (node->config.share & KITH_SHARE_LABELS);
     node->rounds.phase = KITH_PHASE_COMPUTING;
@@ -180,6 +181,7 @@ static void save(struct kith_node *node, const struct kith_turn *turn)
     clear_job(node);
     node->rounds.lent->source_count = 0;
     node->rounds.lent->job.mix_only = true;
+    node->rounds.lent->job.want_frame = false;
     node->rounds.lent->job.want_checkpoint = true;
     node->rounds.phase = KITH_PHASE_SAVING;
     lend(node, turn);

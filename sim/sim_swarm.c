@@ -137,6 +137,7 @@ static void give_learner(const struct kith_swarm *swarm, uint32_t node, struct k
     own->learner.arch = *kith_swarm_arch(swarm, node);
     own->learner.shard = swarm->rows + swarm->first_row[node];
     own->learner.shard_count = kith_swarm_samples(swarm, node);
+    own->learner.look_every = KITH_SIM_TEST_ROWS;
     own->learner.init_seed = swarm->rules.seed;
     world_seed(swarm->config, seed);
     kith_rng_split(&rng, seed, "learner", node);

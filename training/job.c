@@ -222,48 +222,44 @@ static uint32_t batches_of(uint32_t samples, uint32_t batch)
     return samples / batch + (samples % batch != 0);
 }
 
-/* H steps. A tiny shard may end several epochs in one round: the last one is tested. Returns
- * whether any ended. */
+/* Whether the epoch that ends now, with so many steps of the round left, is tested: the last of a
+ * round, and not too soon after the one before. */
+static bool is_looked_at(const struct kith_learner *learner, uint32_t left)
+{
+    uint32_t per_epoch = batches_of(learner->config.shard_count, learner->config.batch);
+    return left - 1 < per_epoch && learner->unseen >= learner->config.look_every;
+}
+
+/* H steps. A tiny shard may end several epochs in one round. Returns whether one was tested. */
 static bool local_steps(struct kith_job *job)
 {
     struct kith_learner *learner = job->learner;
     const struct kith_learner_config *config = &learner->config;
-    uint32_t per_epoch = batches_of(config->shard_count, config->batch);
     uint32_t cursor = 0;
     float distillation_loss = 0;
-    bool ended = false;
+    bool looked = false;
     uint32_t left = config->local_steps;
     for (; left > 0 && !cancelled(job); left--) {
         train_batch(job, &cursor, &distillation_loss);
         if (learner->position < config->shard_count) continue;
-        ended = true;
-        if (left - 1 < per_epoch) test(job);
+        learner->unseen += config->shard_count;
+        if (is_looked_at(learner, left)) {
+            looked = true;
+            learner->unseen = 0;
+            test(job);
+        }
         learner->epoch++;
         learner->position = 0;
         kith_learner_order(learner);
     }
     learner->length += config->rate * job->rate * (float)(config->local_steps - left);
-    return ended;
-}
-
-static bool all_finite(const float *x, size_t count)
-{
-    uint32_t largest = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        bits &= 0x7fffffff;
-        largest = bits > largest ? bits : largest;
-    }
-    return largest < 0x7f800000;
+    return looked;
 }
 
 static void undo_divergence(struct kith_learner *learner)
 {
     size_t params = learner->config.arch.params;
-    kith_model_get_weights(learner->model, learner->plain);
-    kith_model_get_momentum(learner->model, learner->sum);
-    if (all_finite(learner->plain, params) && all_finite(learner->sum, params)) return;
+    if (kith_model_is_finite(learner->model)) return;
     memcpy(learner->plain, learner->mixed, params * sizeof *learner->plain);
     memset(learner->sum, 0, params * sizeof *learner->sum);
     kith_model_set_weights(learner->model, learner->plain);
@@ -308,6 +304,7 @@ void kith_job_prepare(struct kith_job *job, struct kith_learner *learner, uint64
     job->rate = 1;
     job->own_weight = 1;
     job->wire = learner->config.wire;
+    job->want_frame = true;
     atomic_store(&job->cancel, false);
 }
 
@@ -319,15 +316,15 @@ void kith_job_run(struct kith_job *job)
     job->tested = false;
 
     mix(job);
-    bool ended = false;
+    bool looked = false;
     if (!job->mix_only) {
         hear_teachers(job);
-        ended = local_steps(job);
+        looked = local_steps(job);
         undo_divergence(learner);
     }
-    publish_frame(job);
+    if (job->want_frame) publish_frame(job);
     if (job->want_labels) publish_labels(job);
-    if (job->want_checkpoint || ended)
+    if (job->want_checkpoint || looked)
         job->checkpoint = kith_learner_checkpoint(learner, job->round + 1);
 }
 
@@ -348,7 +345,8 @@ uint64_t kith_job_cost(const struct kith_job *job)
     if (job->pulled_count > 0)
         flops += 2 * params * (1 + job->pulled_count) * (rows / KITH_LINE_BATCHES);
     uint32_t left = config->shard_count - learner->position;
-    if (batches_of(left, config->batch) <= config->local_steps)
+    bool is_seen = learner->unseen + config->shard_count >= config->look_every;
+    if (is_seen && batches_of(left, config->batch) <= config->local_steps)
         flops += 2 * params * config->task->test.count;
     return flops;
 }

@@ -51,6 +51,10 @@ struct kith_learner_config {
     enum kith_rule rule; /* by which pulled models enter the own one */
     float kd_lambda;
     float kd_temperature;
+    /* The end of an epoch is tested, and a checkpoint made, once so many samples were trained since
+     * the last that was; 0: always. For small data, whose tests would cost more than the training.
+     */
+    uint32_t look_every;
     uint64_t init_seed;          /* the swarm's: equal for all nodes */
     uint8_t seed[KITH_SEED_LEN]; /* this node's: order of samples, stochastic rounding */
 };
@@ -91,6 +95,7 @@ struct kith_job {
     float rate;          /* of the configured learning rate, (0, 1] */
     float own_weight;    /* of the own model in the mean, 0 to 1; 1 but for a newcomer */
     enum kith_wire wire; /* of the frame it publishes */
+    bool want_frame;     /* publish the weights; set by kith_job_prepare */
     bool want_labels;
     bool want_checkpoint;
     uint32_t pulled_count;

@@ -17,6 +17,7 @@ struct kith_learner {
     float length;      /* the sum of the rates of the local steps since then */
     uint32_t epoch;    /* of the own shard */
     uint32_t position; /* samples of it that are done */
+    uint32_t unseen;   /* samples of whole epochs since one was tested */
 
     uint32_t *order;      /* [shard_count] rows of the training set, as this epoch takes them */
     uint32_t *test_order; /* [test.count] 0, 1, 2, ... */

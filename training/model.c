@@ -176,6 +176,37 @@ void kith_model_free(struct kith_model *model)
     free(model);
 }
 
+/* Of finite floats the bits without the sign are at most those of the largest one: less of them
+ * from it never borrows the highest bit. Eight at a time, so that compilers see vectors. */
+static bool all_finite(const float *x, size_t count)
+{
+    enum { AT_ONCE = 8, LARGEST = 0x7f7fffff };
+    uint32_t bits[AT_ONCE], over[AT_ONCE] = {0}, any = 0;
+    for (size_t i = 0; i < count; i += AT_ONCE) {
+        size_t left = count - i;
+        memset(bits, 0, sizeof bits);
+        memcpy(bits, x + i, (left < AT_ONCE ? left : AT_ONCE) * sizeof *x);
+        for (int j = 0; j < AT_ONCE; j++)
+            over[j] |= LARGEST - (bits[j] & 0x7fffffff);
+    }
+    for (int j = 0; j < AT_ONCE; j++)
+        any |= over[j];
+    return any >> 31 == 0;
+}
+
+bool kith_model_is_finite(const struct kith_model *model)
+{
+    for (uint32_t l = 0; l < model->arch.layers; l++) {
+        const struct layer *layer = &model->layers[l];
+        uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+        size_t floats = floats_of(&model->set.gemm, in, out);
+        bool is_good = all_finite(layer->w.at, floats) && all_finite(layer->v.at, floats);
+        is_good = is_good && all_finite(layer->bias, out) && all_finite(layer->bias_v, out);
+        if (!is_good) return false;
+    }
+    return true;
+}
+
 size_t kith_model_memory(const struct kith_model *model)
 {
     const struct kith_arch *arch = &model->arch;

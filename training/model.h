@@ -4,6 +4,7 @@
 #ifndef KITH_TRAINING_MODEL_H
 #define KITH_TRAINING_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,6 +62,9 @@ void kith_model_set_weights(struct kith_model *model, const float *plain);
 void kith_model_get_weights(const struct kith_model *model, float *ret_plain);
 void kith_model_set_momentum(struct kith_model *model, const float *plain);
 void kith_model_get_momentum(const struct kith_model *model, float *ret_plain);
+
+/* No weight and no momentum is infinite or no number. */
+bool kith_model_is_finite(const struct kith_model *model);
 
 void kith_model_step(struct kith_model *model, const struct kith_step *step,
                      struct kith_step_losses *ret);

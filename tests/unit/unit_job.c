@@ -155,6 +155,23 @@ static void tiny_shards_end_many_epochs(void)
     kith_learner_free(learner);
 }
 
+/* An epoch of 64 samples a round, tested and kept once 150 were trained. */
+static void small_data_are_not_tested_every_epoch(void)
+{
+    struct kith_learner_config config = config_of(0, "mlp:4");
+    config.shard_count = 64;
+    config.local_steps = 2;
+    config.look_every = 150;
+    struct kith_learner *learner = learner_of(&config);
+    for (uint64_t round = 0; round < 9; round++) {
+        struct kith_job *done = lone_round(learner, round);
+        check(done->tested == (round % 3 == 2));
+        check((done->checkpoint.len > 0) == done->tested);
+        if (done->tested) check_int(done->test_epoch, round);
+    }
+    kith_learner_free(learner);
+}
+
 static void hold(int i, struct kith_bytes bytes, struct kith_bytes *ret)
 {
     if (bytes.len > 0) memcpy(held[i], bytes.at, bytes.len);
@@ -519,6 +536,7 @@ int main(void)
     run(a_round_reports_lines_epochs_and_tests);
     run(the_frame_is_the_model);
     run(tiny_shards_end_many_epochs);
+    run(small_data_are_not_tested_every_epoch);
     run(alone_only_the_own_classes_are_learned);
     run(mixing_teaches_the_other_classes);
     run(labels_teach_across_architectures);
