@@ -33,6 +33,7 @@ static const struct field fields[] = {
     {"name", FIELD_TEXT, AT(name), ROOM(name), 0, 0, "1 to 63 of a-z, 0-9 and -"},
     {"protocol", FIELD_U32, AT(protocol), 0, KITH_PROTOCOL_VERSION, KITH_PROTOCOL_VERSION, NULL},
     {"inputs", FIELD_U32, AT(inputs), 0, 1, 65536, NULL},
+    {"pool", FIELD_U32, AT(pool), 0, 1, 8, NULL},
     {"classes", FIELD_U32, AT(classes), 0, 2, 256, NULL},
     {"seed", FIELD_U64, AT(seed), 0, 0, UINT64_MAX, NULL},
     {"public", FIELD_U32, AT(public_count), 0, 0, 65536, NULL},
@@ -227,12 +228,12 @@ static int read_field(struct conf *conf)
             break;
     }
     if (index == FIELDS)
-        return refuse(
-            conf, line,
-            "%s: no such field; there are name, protocol, inputs, classes, seed, public, audit, "
-            "families, params-max, object-max, budget-rounds, budget-begin, budget-end, "
-            "cooldown, data",
-            quoted);
+        return refuse(conf, line,
+                      "%s: no such field; there are name, protocol, inputs, pool, classes, seed, "
+                      "public, audit, "
+                      "families, params-max, object-max, budget-rounds, budget-begin, budget-end, "
+                      "cooldown, data",
+                      quoted);
     if (conf->line[index]) return refuse(conf, line, "%s: given twice", fields[index].name);
     conf->line[index] = line;
     int err = next(conf);

@@ -15,6 +15,7 @@ void kith_rules_default(struct kith_rules *ret)
     strcpy(ret->name, "fashion-mnist");
     ret->protocol = KITH_PROTOCOL_VERSION;
     ret->inputs = 784;
+    ret->pool = 1;
     ret->classes = 10;
     ret->seed = 1;
     ret->public_count = 3000;
@@ -63,6 +64,7 @@ int kith_rules_check(const struct kith_rules *rules, const char **ret_field)
         {"name", name_is_good(rules->name), KITH_ERR_INVALID},
         {"protocol", rules->protocol == KITH_PROTOCOL_VERSION, KITH_ERR_RANGE},
         {"inputs", rules->inputs >= 1 && rules->inputs <= 65536, KITH_ERR_RANGE},
+        {"pool", rules->pool >= 1 && rules->pool <= 8, KITH_ERR_RANGE},
         {"classes", rules->classes >= 2 && rules->classes <= 256, KITH_ERR_RANGE},
         {"public", rules->public_count <= 65536, KITH_ERR_RANGE},
         {"audit", rules->audit_count <= 65536, KITH_ERR_RANGE},
@@ -98,6 +100,7 @@ struct kith_id kith_rules_id(const struct kith_rules *rules)
     write_text(&writer, rules->name);
     kith_write_u32(&writer, rules->protocol);
     kith_write_u32(&writer, rules->inputs);
+    kith_write_u32(&writer, rules->pool);
     kith_write_u32(&writer, rules->classes);
     kith_write_u64(&writer, rules->seed);
     kith_write_u32(&writer, rules->public_count);

@@ -21,7 +21,8 @@ enum {
 struct kith_rules {
     char name[KITH_RULES_NAME_MAX]; /* [a-z0-9-]+ */
     uint32_t protocol;              /* KITH_PROTOCOL_VERSION */
-    uint32_t inputs;                /* numbers of one sample, 1 to 65,536 */
+    uint32_t inputs;                /* numbers of one sample, 1 to 65,536, after that */
+    uint32_t pool;                  /* images are made so many times smaller each way, 1 to 8 */
     uint32_t classes;               /* 2 to 256 */
     uint64_t seed;                  /* of the first weights and of all public draws */
     uint32_t public_count; /* training images that are public without labels, 0 to 65,536 */

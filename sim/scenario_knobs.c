@@ -34,7 +34,8 @@ enum {
 
 _Static_assert(NODE_KNOBS <= 62 && RUN_KNOBS <= 62, "a bit for each");
 _Static_assert(sizeof(enum kith_scenario_bootstrap) == 4 && sizeof(enum kith_wire) == 4 &&
-                   sizeof(enum kith_kernels) == 4 && sizeof(enum kith_sim_latency) == 4,
+                   sizeof(enum kith_rule) == 4 && sizeof(enum kith_kernels) == 4 &&
+                   sizeof(enum kith_sim_latency) == 4,
                "words are kept as 32 bits");
 
 const size_t kith_node_knob_count = NODE_KNOBS;

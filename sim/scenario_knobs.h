@@ -18,6 +18,8 @@
       "what is exchanged with peers")                                                              \
     X("wire", "FORM", "int8", WORD, node.learner.wire, 0, 0, "fp32 int8 int4",                     \
       "how published weights are written")                                                         \
+    X("rule", "RULE", "score", WORD, node.learner.rule, 0, 0, KITH_RULE_NAMES_TEXT,                \
+      "how pulled models enter the own one")                                                       \
     X("batch", "B", "32", U32, node.learner.batch, 1, 4096, "", "images of a batch")               \
     X("steps", "H", "20", U32, node.learner.local_steps, 1, 100000, "", "batches of a round")      \
     X("optimizer", "WHICH", "qg", BIT, node.learner.quasi_global, 0, 0, "sgd qg",                  \
@@ -57,6 +59,8 @@
     X("budget", "R", "0", U64, all.node.rules.budget.rounds, 0, UINT64_C(1) << 32, "",             \
       "the swarm's rounds in all, part of its rules: then the rate falls towards the end and "     \
       "the last 6 rounds only mix; 0: as the rules say")                                           \
+    X("pool", "N", "1", U32, all.node.rules.pool, 1, 8, "",                                        \
+      "make images so many times smaller each way, as part of the swarm's rules")                  \
     X("synthetic", NULL, "false", FLAG, synthetic, 0, 0, "",                                       \
       "learn a small synthetic task that needs no file")                                           \
     X("no-training", NULL, "false", NOT, all.node.learns, 0, 0, "",                                \

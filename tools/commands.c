@@ -16,6 +16,8 @@
         FLAG("synthetic", "learn a small synthetic task that needs no file"),                      \
         TEXT("partition", "SPLIT", "iid", kith_is_partition, KITH_PARTITION_ALLOWED,               \
              "how the training images are dealt out"),                                             \
+        INT("pool", "N", "1", 1, 8,                                                                \
+            "make images so many times smaller each way, as part of the swarm's rules"),           \
         INT("budget", "R", "0", 0, UINT64_C(1) << 32,                                              \
             "the swarm's rounds in all, part of its rules: then the rate falls towards the end "   \
             "and the last 6 rounds only mix; 0: as the rules say"),                                \
@@ -370,6 +372,7 @@ const struct kith_command kith_command_bench_overlay = {
         FLAG("synthetic", "the swarm of nodes that were started with --synthetic"),                \
         INT("budget", "R", "0", 0, UINT64_C(1) << 32,                                              \
             "the --budget that its nodes were given; 0: as the rules say"),                        \
+        INT("pool", "N", "1", 1, 8, "the --pool that its nodes were given"),                       \
         FLAG("json", "print one JSON value"),                                                      \
         REAL("timeout", "S", "5", 0.1, 600, "seconds to wait for answers")
 

@@ -43,13 +43,32 @@ static int named_rules(const struct kith_args *args, struct kith_rules *ret,
     return 1;
 }
 
+int kith_learning_pool(const struct kith_args *args, uint32_t pool, struct kith_rules *rules,
+                       char ret_error[static KITH_LEARNING_ERROR_MAX])
+{
+    uint32_t inputs = rules->inputs * rules->pool * rules->pool;
+    bool is_synthetic = kith_args_has(args, "synthetic");
+    if (pool == rules->pool) return 0;
+    if (pool > 0 && inputs % (pool * pool) == 0 && !is_synthetic) {
+        rules->pool = pool;
+        rules->inputs = inputs / (pool * pool);
+        return 0;
+    }
+    snprintf(ret_error, KITH_LEARNING_ERROR_MAX,
+             "%s: --pool: %u does not divide images of %u numbers into smaller ones",
+             args->command->name, pool, inputs);
+    return KITH_EXIT_USAGE;
+}
+
 int kith_learning_swarm(const struct kith_args *args, struct kith_rules *ret,
                         char ret_error[static KITH_LEARNING_ERROR_MAX])
 {
     int status = named_rules(args, ret, ret_error);
     uint64_t rounds = kith_args_int(args, "budget");
-    if (status == 0 && rounds > 0) ret->budget.rounds = rounds;
-    return status;
+    if (status) return status;
+    if (rounds > 0) ret->budget.rounds = rounds;
+    if (!kith_args_has(args, "pool")) return 0;
+    return kith_learning_pool(args, (uint32_t)kith_args_int(args, "pool"), ret, ret_error);
 }
 
 int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
@@ -144,6 +163,11 @@ static bool digest_fits(const struct kith_rules *rules, const struct kith_datase
            memcmp(wanted, digest.bytes, sizeof wanted) == 0;
 }
 
+static bool make_smaller(uint32_t pool, struct kith_dataset *train, struct kith_dataset *test)
+{
+    return kith_dataset_pool(train, pool) == 0 && kith_dataset_pool(test, pool) == 0;
+}
+
 int kith_learning_data(const struct kith_args *args, const struct kith_rules *rules,
                        struct kith_dataset *ret_train, struct kith_dataset *ret_test,
                        char ret_error[static KITH_LEARNING_ERROR_MAX])
@@ -158,14 +182,21 @@ int kith_learning_data(const struct kith_args *args, const struct kith_rules *ru
         return err ? 1 : 0;
     }
     const char *dir = kith_args_text(args, "data");
-    if (kith_dataset_file_load(dir, rules->inputs, rules->classes, ret_train, ret_test, error)) {
+    uint32_t inputs = rules->inputs * rules->pool * rules->pool;
+    if (kith_dataset_file_load(dir, inputs, rules->classes, ret_train, ret_test, error)) {
         snprintf(ret_error, KITH_LEARNING_ERROR_MAX, "%s: %s", command, error);
         return 1;
     }
-    if (rules->data_digest[0] == '\0' || digest_fits(rules, ret_train, hex)) return 0;
-    snprintf(ret_error, KITH_LEARNING_ERROR_MAX,
-             "%s: %s: not the data of the swarm %s: their digest is %s", command, dir, rules->name,
-             hex);
+    bool fits = rules->data_digest[0] == '\0' || digest_fits(rules, ret_train, hex);
+    if (fits && (rules->pool == 1 || make_smaller(rules->pool, ret_train, ret_test))) return 0;
+    if (fits)
+        snprintf(ret_error, KITH_LEARNING_ERROR_MAX,
+                 "%s: %s: images of %u pixels are not square or cannot be made %u times smaller",
+                 command, dir, inputs, rules->pool);
+    else
+        snprintf(ret_error, KITH_LEARNING_ERROR_MAX,
+                 "%s: %s: not the data of the swarm %s: their digest is %s", command, dir,
+                 rules->name, hex);
     kith_dataset_release(ret_train);
     kith_dataset_release(ret_test);
     return 1;

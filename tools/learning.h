@@ -26,6 +26,10 @@ int kith_learning_swarm(const struct kith_args *args, struct kith_rules *ret,
 /* The same, for a command that has --data too. */
 int kith_learning_rules(const struct kith_args *args, struct kith_rules *ret,
                         char ret_error[static KITH_LEARNING_ERROR_MAX]);
+/* Make the swarm's images so many times smaller each way: a rule as any other, which changes the
+ * inputs and the swarm's id. */
+int kith_learning_pool(const struct kith_args *args, uint32_t pool, struct kith_rules *rules,
+                       char ret_error[static KITH_LEARNING_ERROR_MAX]);
 /* --share, --pulls, --teachers, and of the learner --kernels, --wire, --batch, --steps, --rate,
  * --momentum. */
 void kith_learning_settings(const struct kith_args *args, struct kith_config *config);

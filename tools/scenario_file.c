@@ -68,11 +68,19 @@ static int read_rules(const struct kith_args *args, struct kith_scenario *scenar
 {
     struct kith_rules *rules = &scenario->all.node.rules;
     uint64_t budget = rules->budget.rounds;
+    uint32_t pool = rules->pool;
     int status = kith_learning_rules(args, rules, error);
     if (rules->budget.rounds == 0) rules->budget.rounds = budget;
+    if (status == 0 && rules->pool == 1) status = kith_learning_pool(args, pool, rules, error);
     bool has_data = kith_args_has(args, "swarm") || kith_args_has(args, "data");
     if (has_data) scenario->synthetic = false;
     return status;
+}
+
+/* Whether read_rules has seen to it. */
+static bool is_rule(const struct kith_knob *knob)
+{
+    return strcmp(knob->name, "budget") == 0 || strcmp(knob->name, "pool") == 0;
 }
 
 static void read_knobs(const struct kith_args *args, struct kith_scenario *scenario)
@@ -81,7 +89,7 @@ static void read_knobs(const struct kith_args *args, struct kith_scenario *scena
         bool is_run = i < kith_run_knob_count;
         const struct kith_knob *knob =
             is_run ? &kith_run_knobs[i] : &kith_node_knobs[i - kith_run_knob_count];
-        if (!kith_args_has(args, knob->name) || strcmp(knob->name, "budget") == 0) continue;
+        if (!kith_args_has(args, knob->name) || is_rule(knob)) continue;
         bool is_flag = knob->kind == KITH_KNOB_FLAG || knob->kind == KITH_KNOB_NOT;
         const char *text = is_flag ? "true" : kith_args_text(args, knob->name);
         if (strcmp(knob->name, "nodes") == 0)

@@ -177,6 +177,37 @@ int kith_dataset_synthetic(const uint8_t seed[static KITH_SEED_LEN], uint32_t pa
     return 0;
 }
 
+static void pool_image(const uint8_t *from, uint32_t side, uint32_t pool, uint8_t *to)
+{
+    uint32_t small = side / pool, cells = pool * pool;
+    for (uint32_t y = 0; y < small; y++) {
+        for (uint32_t x = 0; x < small; x++) {
+            uint32_t sum = 0;
+            for (uint32_t i = 0; i < cells; i++)
+                sum += from[(y * pool + i / pool) * side + x * pool + i % pool];
+            to[y * small + x] = (uint8_t)((sum + cells / 2) / cells);
+        }
+    }
+}
+
+int kith_dataset_pool(struct kith_dataset *dataset, uint32_t pool)
+{
+    uint32_t side = 1;
+    while (side * side < dataset->inputs)
+        side++;
+    if (side * side != dataset->inputs || pool == 0 || side % pool != 0) return KITH_ERR_SHAPE;
+    uint32_t inputs = dataset->inputs / (pool * pool);
+    uint8_t small[KITH_POOLED_MAX];
+    if (inputs > sizeof small) return KITH_ERR_SHAPE;
+    for (uint32_t i = 0; i < dataset->count; i++) {
+        /* In its own place or before it: the image is read whole first. */
+        pool_image(dataset->images + (size_t)i * dataset->inputs, side, pool, small);
+        memcpy(dataset->images + (size_t)i * inputs, small, inputs);
+    }
+    dataset->inputs = inputs;
+    return 0;
+}
+
 void kith_dataset_release(struct kith_dataset *dataset)
 {
     free(dataset->images);

@@ -7,7 +7,12 @@
 #include "base/bytes.h"
 #include "base/rng.h"
 
-enum { KITH_IMAGES_MAX = 1 << 24, KITH_IDX_IMAGES_HEAD = 16, KITH_IDX_LABELS_HEAD = 8 };
+enum {
+    KITH_IMAGES_MAX = 1 << 24,
+    KITH_IDX_IMAGES_HEAD = 16,
+    KITH_IDX_LABELS_HEAD = 8,
+    KITH_POOLED_MAX = 65536, /* pixels of an image made smaller */
+};
 
 struct kith_dataset {
     uint8_t *images; /* [count][inputs], owned */
@@ -30,6 +35,9 @@ int kith_idx_labels_check(struct kith_bytes labels, uint32_t classes, uint32_t *
  * NOMEM. `part` 0, 1, ... gives further draws from the same classes (train, test). */
 int kith_dataset_synthetic(const uint8_t seed[static KITH_SEED_LEN], uint32_t part, uint32_t count,
                            uint32_t inputs, uint32_t classes, struct kith_dataset *ret);
+/* Make square images smaller: each pixel the mean of `pool` by `pool` of them, a half rounded up.
+ * 0, or SHAPE: the images are not square, or their side is no multiple of `pool`. */
+int kith_dataset_pool(struct kith_dataset *dataset, uint32_t pool);
 void kith_dataset_release(struct kith_dataset *dataset);
 
 #endif

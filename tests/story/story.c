@@ -162,3 +162,35 @@ bool story_is(struct story *story, const char *wanted)
     story_forget(story);
     return is_so;
 }
+
+enum { LINES_MAX = 256 };
+
+/* Cut into lines, sorted but for the first. Returns how many. */
+static size_t sorted_lines(char *text, char *ret[static LINES_MAX])
+{
+    size_t count = 0;
+    for (char *line = strtok(text, "\n"); line && count < LINES_MAX; line = strtok(NULL, "\n")) {
+        size_t slot = count++;
+        for (; slot > 1 && strcmp(ret[slot - 1], line) > 0; slot--)
+            ret[slot] = ret[slot - 1];
+        ret[slot] = line;
+    }
+    return count;
+}
+
+bool story_is_in_any_order(struct story *story, const char *wanted)
+{
+    static char texts[2][sizeof story->text];
+    char *lines[2][LINES_MAX];
+    snprintf(texts[0], sizeof texts[0], "%s", wanted);
+    snprintf(texts[1], sizeof texts[1], "%s", story->text);
+    size_t count = sorted_lines(texts[0], lines[0]);
+    bool is_so = sorted_lines(texts[1], lines[1]) == count;
+    for (size_t i = 0; is_so && i < count; i++)
+        is_so = strcmp(lines[0][i], lines[1][i]) == 0;
+    if (is_so) {
+        story_forget(story);
+        return true;
+    }
+    return story_is(story, wanted);
+}

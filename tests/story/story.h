@@ -51,5 +51,8 @@ const struct kith_stats *story_stats(const struct story *story, uint32_t node);
 /* True if the story so far is this, one line after another, each ended by a newline; else both are
  * printed. The story then goes on empty. */
 bool story_is(struct story *story, const char *wanted);
+/* The same, but the first line aside in any order: what happens at the same time may come either
+ * way round. */
+bool story_is_in_any_order(struct story *story, const char *wanted);
 
 #endif

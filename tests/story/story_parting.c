@@ -25,11 +25,11 @@ static void a_goodbye_leaves_every_list_at_once(void)
     check(acquainted(4));
     story_stop(&story, 1);
     check(story_pass(&story, 1));
-    check(story_is(&story, "n1 stop\n"
-                           "n1 stopped\n"
-                           "n2 forgets n1\n"
-                           "n3 forgets n1\n"
-                           "n0 forgets n1\n"));
+    check(story_is_in_any_order(&story, "n1 stop\n"
+                                        "n1 stopped\n"
+                                        "n2 forgets n1\n"
+                                        "n3 forgets n1\n"
+                                        "n0 forgets n1\n"));
     story_end(&story);
 }
 
@@ -38,9 +38,9 @@ static void the_first_node_is_killed_and_nobody_else_is_lost(void)
     check(acquainted(3));
     story_kill(&story, 0);
     check(story_pass(&story, 60));
-    check(story_is(&story, "n0 killed\n"
-                           "n1 forgets n0\n"
-                           "n2 forgets n0\n"));
+    check(story_is_in_any_order(&story, "n0 killed\n"
+                                        "n1 forgets n0\n"
+                                        "n2 forgets n0\n"));
     story_end(&story);
 }
 
@@ -49,11 +49,11 @@ static void a_node_cut_off_leaves_every_list_within_a_minute(void)
     check(acquainted(5));
     story_cut_off(&story, 3);
     check(story_pass(&story, 60));
-    check(story_is(&story, "n3 cut off\n"
-                           "n0 forgets n3\n"
-                           "n1 forgets n3\n"
-                           "n2 forgets n3\n"
-                           "n4 forgets n3\n"));
+    check(story_is_in_any_order(&story, "n3 cut off\n"
+                                        "n0 forgets n3\n"
+                                        "n1 forgets n3\n"
+                                        "n2 forgets n3\n"
+                                        "n4 forgets n3\n"));
     story_end(&story);
 }
 

@@ -79,7 +79,7 @@ static void each_error_is_one_exact_line(void)
         {"classes: 5\n", "s.yaml:1: name: is missing"},
         {"name: x\n\nname: y\n", "s.yaml:3: name: given twice"},
         {"name: x\nfoo: 1\n",
-         "s.yaml:2: \"foo\": no such field; there are name, protocol, inputs, classes, seed, "
+         "s.yaml:2: \"foo\": no such field; there are name, protocol, inputs, pool, classes, seed, "
          "public, audit, families, params-max, object-max, budget-rounds, budget-begin, "
          "budget-end, "
          "cooldown, data"},

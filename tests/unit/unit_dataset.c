@@ -145,8 +145,32 @@ static void synthetic_classes_can_be_learned(void)
     kith_dataset_release(&test);
 }
 
+/* Two images of 4 by 4: each quarter becomes its mean, a half rounded up. */
+static void images_are_made_smaller_by_their_means(void)
+{
+    const uint8_t four[2][16] = {
+        {0, 2, 10, 10, 4, 6, 10, 10, 255, 255, 1, 0, 255, 255, 0, 0},
+        {1, 1, 0, 0, 1, 0, 0, 1, 9, 9, 9, 9, 9, 9, 9, 9},
+    };
+    struct kith_dataset set = {.count = 2, .inputs = 16, .classes = 2};
+    set.images = malloc(sizeof four);
+    set.labels = calloc(2, 1);
+    memcpy(set.images, four, sizeof four);
+    check_int(kith_dataset_pool(&set, 3), KITH_ERR_SHAPE);
+    check_int(kith_dataset_pool(&set, 0), KITH_ERR_SHAPE);
+    check_int(kith_dataset_pool(&set, 2), 0);
+    check_int(set.inputs, 4);
+    check(memcmp(set.images, (const uint8_t[]){3, 10, 255, 0, 1, 0, 9, 9}, 8) == 0);
+    check_int(kith_dataset_pool(&set, 2), 0);
+    check(memcmp(set.images, (const uint8_t[]){67, 5}, 2) == 0);
+    set.inputs = 8;
+    check_int(kith_dataset_pool(&set, 2), KITH_ERR_SHAPE);
+    kith_dataset_release(&set);
+}
+
 int main(void)
 {
+    run(images_are_made_smaller_by_their_means);
     run(idx_is_read);
     run(idx_of_every_wrong_length_is_refused);
     run(idx_of_wrong_content_is_refused);
