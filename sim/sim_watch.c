@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "sim/report_html.h"
+#include "sim/scenario_yaml.h"
 #include "sim/sim_folder.h"
 
 static void on_step(void *context, uint32_t node, const struct kith_event *event,
@@ -36,7 +38,7 @@ static void on_gone(void *context, uint32_t node)
 
 static bool wants_report(const struct kith_sim_run_config *config)
 {
-    return config->outputs.folder;
+    return config->outputs.folder || config->outputs.report;
 }
 
 void kith_sim_watch_hooks(struct kith_sim_watch *watch, const struct kith_sim_run_config *config,
@@ -107,12 +109,24 @@ static int write_command(const struct kith_sim_watch *watch)
     return is_bad ? KITH_ERR_IO : 0;
 }
 
+static int write_scenario(const struct kith_sim_watch *watch)
+{
+    const char *folder = watch->config->outputs.folder;
+    FILE *file = kith_sim_folder_open(folder, "scenario.yaml", watch->err);
+    if (!file) return KITH_ERR_IO;
+    kith_scenario_write(&watch->config->scenario, file);
+    bool is_bad = ferror(file) != 0;
+    if (fclose(file)) is_bad = true;
+    return is_bad ? KITH_ERR_IO : 0;
+}
+
 static int open_folder(struct kith_sim_watch *watch)
 {
     const char *folder = watch->config->outputs.folder;
     if (!folder) return 0;
     int err = kith_sim_folder_make(folder, watch->err);
     if (!err) err = write_command(watch);
+    if (!err) err = write_scenario(watch);
     if (err) return err;
     watch->rounds_file = kith_sim_folder_open(folder, "rounds.csv", watch->err);
     if (!watch->rounds_file) return KITH_ERR_IO;
@@ -143,6 +157,7 @@ int kith_sim_watch_open(struct kith_sim_watch *watch, struct kith_swarm *swarm)
 {
     watch->swarm = swarm;
     int err = try_file(watch, watch->config->json_path);
+    if (!err) err = try_file(watch, watch->config->outputs.report);
     if (!err) err = open_folder(watch);
     if (!err) err = open_trace(watch);
     if (!err) err = make_record(watch);
@@ -184,6 +199,21 @@ void kith_sim_watch_close(struct kith_sim_watch *watch)
 
 /* --- at the end --- */
 
+static int write_report(const struct kith_sim_watch *watch, const struct kith_sim_result *result,
+                        const uint32_t *correct, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    if (!file) {
+        complain(watch, path);
+        return KITH_ERR_IO;
+    }
+    int err = kith_report_html(watch->config, result, watch->record, correct, file);
+    if (ferror(file)) err = KITH_ERR_IO;
+    if (fclose(file) && !err) err = KITH_ERR_IO;
+    if (err) fprintf(watch->err, "%s: could not be written: %s\n", path, kith_err_text(err));
+    return err;
+}
+
 static int write_json(const struct kith_sim_watch *watch, const struct kith_sim_result *result,
                       const char *path)
 {
@@ -213,9 +243,14 @@ int kith_sim_watch_finish(struct kith_sim_watch *watch, const struct kith_sim_re
     int err = watch->record ? watch->record->err : 0;
     if (err) fprintf(watch->err, "%s\n", kith_err_text(err));
     if (!err && config->json_path) err = write_json(watch, result, config->json_path);
+    if (!err && config->outputs.report)
+        err = write_report(watch, result, correct, config->outputs.report);
     if (err || !folder) return err;
     err = write_nodes(watch, correct);
     if (!err) err = write_json(watch, result, kith_sim_folder_path(folder, "summary.json", path));
+    if (!err)
+        err =
+            write_report(watch, result, correct, kith_sim_folder_path(folder, "report.html", path));
     return err;
 }
 

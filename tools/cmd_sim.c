@@ -8,6 +8,7 @@
 #include "tools/command_line.h"
 #include "tools/dispatch.h"
 #include "tools/scenario_file.h"
+#include "tools/values.h"
 
 struct setup {
     const struct kith_args *args;
@@ -16,6 +17,8 @@ struct setup {
     struct kith_dataset test;
     char error[KITH_LEARNING_ERROR_MAX];
 };
+
+_Static_assert((int)KITH_TIMES_MAX <= (int)KITH_SIM_SNAPS_MAX, "the times of --graph-at have room");
 
 static void read_outputs(struct setup *setup)
 {
@@ -26,6 +29,10 @@ static void read_outputs(struct setup *setup)
     run->json_path = kith_args_text(args, "json");
     run->trace_path = kith_args_text(args, "trace");
     run->outputs.folder = kith_args_text(args, "out");
+    run->outputs.report = kith_args_text(args, "report");
+    if (kith_args_has(args, "graph-at"))
+        run->outputs.graph_count =
+            kith_times_parse(kith_args_text(args, "graph-at"), run->outputs.graph_at_s);
     run->outputs.eval_every_s = kith_args_real(args, "eval-every");
 }
 
@@ -50,7 +57,7 @@ static int list_shipped(void)
 int kith_cmd_sim(const struct kith_args *args)
 {
     static struct setup setup;
-    static const char *const without[] = {"out", "json", "trace", "quiet", NULL};
+    static const char *const without[] = {"out", "json", "trace", "report", "quiet", NULL};
     setup.args = args;
     if (kith_args_has(args, "list")) return list_shipped();
     kith_sim_run_config_default(&setup.run);

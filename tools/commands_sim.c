@@ -54,8 +54,11 @@ static const struct kith_option sim_options[] = {
     FILE_OPTION("trace", "write a line for each event there"),
     DIR_OPTION("out", NULL,
                "make this folder and write all there is to know about the run into it"),
+    FILE_OPTION("report", "write a page with charts there, one HTML file"),
+    TEXT("graph-at", "S,S,...", NULL, kith_is_times, KITH_TIMES_ALLOWED,
+         "virtual seconds at which the report draws the overlay; without it three times"),
     REAL("eval-every", "S", "5", 0, 1e8,
-         "virtual seconds between a node's tests for --out; 0: once an epoch"),
+         "virtual seconds between a node's tests for --out and --report; 0: once an epoch"),
     END,
 };
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "identity/ss58.h"
@@ -156,4 +157,27 @@ bool kith_is_sizes(const char *text)
 {
     uint32_t sizes[KITH_SIZES_MAX];
     return kith_sizes_parse(text, sizes) > 0;
+}
+
+uint32_t kith_times_parse(const char *text, double ret[static KITH_TIMES_MAX])
+{
+    static const char digits[] = "0123456789";
+    for (uint32_t count = 0; count < KITH_TIMES_MAX; text++) {
+        size_t whole = strspn(text, digits), part = 0;
+        if (text[whole] == '.') part = 1 + strspn(text + whole + 1, digits);
+        if (whole == 0 || part == 1) return 0;
+        double value = strtod(text, NULL);
+        if (value > 1e8 || (count > 0 && value <= ret[count - 1])) return 0;
+        ret[count++] = value;
+        text += whole + part;
+        if (*text == '\0') return count;
+        if (*text != ',') return 0;
+    }
+    return 0;
+}
+
+bool kith_is_times(const char *text)
+{
+    double times[KITH_TIMES_MAX];
+    return kith_times_parse(text, times) > 0;
 }

@@ -22,6 +22,12 @@ bool kith_layers_parse(const char *text, char ret_arch[static KITH_ARCH_TEXT_MAX
 enum { KITH_SIZES_MAX = 16, KITH_SIZE_LEAST = 2, KITH_SIZE_MOST = 16383 };
 uint32_t kith_sizes_parse(const char *text, uint32_t ret[static KITH_SIZES_MAX]);
 
+/* "2,10.5,60": up to KITH_TIMES_MAX ascending virtual times in seconds, up to 1e8. Returns how
+ * many, 0 if it is none. */
+enum { KITH_TIMES_MAX = 8 };
+#define KITH_TIMES_ALLOWED "up to 8 ascending numbers of seconds, as 2,10.5,60"
+uint32_t kith_times_parse(const char *text, double ret[static KITH_TIMES_MAX]);
+
 /* Checks for the table of options. */
 bool kith_is_shard(const char *text);
 bool kith_is_ip(const char *text);
@@ -32,5 +38,6 @@ bool kith_is_partition(const char *text);
 bool kith_is_classes(const char *text);
 bool kith_is_hotkey(const char *text);
 bool kith_is_sizes(const char *text);
+bool kith_is_times(const char *text);
 
 #endif

@@ -33,6 +33,7 @@ BAD = {
     "DIR": [""],
     "NAME": [""],
     "ARCH/BATCH": [""],
+    "S,S,...": ["", "a", "1,", ",1", "2,1", "1,1", "1,2,3,4,5,6,7,8,9", "-1", "1e3", "nan", "1.", "1 2"],
 }
 NUMBER = ["x", "-1", "1.5.2", "99999999999999999999999999"]
 
@@ -41,7 +42,7 @@ def options_of(program, *command):
     """Name and argument of each, as --help shows them."""
     done = subprocess.run([program, *command, "--help"], capture_output=True, text=True, timeout=20)
     check(done.returncode == 0 and not done.stderr, f"{command} --help fails")
-    found = re.findall(r"^  --([a-z-]+)(?: ([A-Z][A-Z:/]*))?(?:\s|$)", done.stdout, re.MULTILINE)
+    found = re.findall(r"^  --([a-z-]+)(?: ([A-Z][A-Z:/,.]*))?(?:\s|$)", done.stdout, re.MULTILINE)
     check(len(found) > 1, f"{command} --help shows no options")
     return [each for each in found if each[0] != "help"]
 

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""What `kith sim --out DIR` leaves behind: CSV that adds up to the summary, equal bytes from equal
-runs, and a folder that exists is refused and left as it is."""
+"""What `kith sim --out DIR` leaves behind: CSV that adds up to the summary, a page that is well
+formed and alone, equal bytes from equal runs; a folder that exists is refused and left as it is."""
 
 import csv
+import html.parser
 import json
 import os
 import shlex
 import subprocess
 import tempfile
+import xml.etree.ElementTree
 
 from nodes import KITH, case, check, finish
 
@@ -108,7 +110,9 @@ def equal_runs_give_equal_bytes():
             if file in ("summary.json", "command.txt"):
                 continue
             with open(path("a", file), "rb") as one, open(path(name, file), "rb") as other:
-                check(one.read() == other.read(), f"{name}/{file} differs")
+                # The page has the command line, where the number of threads stands.
+                same = other.read().replace(b" --threads 2", b"")
+                check(one.read() == same, f"{name}/{file} differs")
 
 
 def outputs_change_nothing():
@@ -118,6 +122,99 @@ def outputs_change_nothing():
         with open(path("a", "summary.json"), encoding="utf-8") as other:
             plain, watched = json.load(one), json.load(other)
     check(plain["trace"] == watched["trace"] and plain["digest"] == watched["digest"], "changed")
+
+
+class Page(html.parser.HTMLParser):
+    """Every element is closed by its own end tag; `text` holds what is between them."""
+
+    EMPTY = ("meta",)
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.text = [], [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        check(self.open and self.open.pop() == tag, f"</{tag}> at {self.getpos()}")
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def read_page(*names):
+    with open(path(*names), encoding="utf-8") as file:
+        text = file.read()
+    page = Page()
+    page.feed(text)
+    page.close()
+    check(not page.open, f"not closed: {page.open}")
+    return text, page
+
+
+def the_report_is_well_formed_and_alone():
+    text, page = read_page("a", "report.html")
+    tags = [tag for tag, _ in page.seen]
+    check(not {"script", "link", "img", "iframe", "object"} & set(tags), "it is not alone")
+    check("url(" not in text and "@import" not in text, "the style sheet loads something")
+    for _, attributes in page.seen:
+        check(not {"href", "src", "onload", "onclick"} & set(attributes), f"{attributes}")
+    pictures = text.split("<svg")[1:]
+    check(tags.count("figure") == 10 and len(pictures) > 10, "six charts, three graphs, a map")
+    titled = 0
+    for picture in pictures:
+        root = xml.etree.ElementTree.fromstring("<svg" + picture.split("</svg>")[0] + "</svg>")
+        check("NaN" not in picture and "nan" not in picture and "inf " not in picture, "no number")
+        if root.get("role") == "img":
+            titled += all(part.text for part in list(root)[:2])
+    check(titled == 10, f"{titled} pictures have a title and a description")
+    for words in ("Accuracy over time", "Loss over bytes", "nodes down", "Who pulled from whom",
+                  "virtual time, s", "12 of 12 nodes up", "10th percentile"):
+        check(words in page.text, f"{words!r} is missing")
+
+
+def the_heat_map_counts_all_pulls():
+    text, _ = read_page("a", "report.html")
+    told = [int(part.split("</title>")[0].split(": ")[1]) for part in text.split("<title>")[1:]
+            if part.startswith("node ") and " pulled from " in part[:40]]
+    check(sum(told) == len(rows("a", "pulls.csv")), f"{sum(told)} pulls")
+
+
+def the_report_alone_at_chosen_times():
+    command = [KITH, "sim", *RUN, "--quiet", "--report", path("alone.html"), "--graph-at", "2,7.5"]
+    subprocess.run(command, capture_output=True, timeout=100, check=True)
+    _, page = read_page("alone.html")
+    check("At 2.0 s" in page.text and "At 7.5 s" in page.text, "not drawn")
+    check("9 of 12 nodes up" in page.text, "the killed are not missed")
+    check([tag for tag, _ in page.seen].count("figure") == 9, "more than what was asked for")
+
+
+def a_report_of_hundreds_is_small():
+    command = [KITH, "sim", "--nodes", "200", "--synthetic", "--model", "mlp:4", "--seconds", "6",
+               "--steps", "1", "--quiet", "--report", path("many.html")]
+    subprocess.run(command, capture_output=True, timeout=100, check=True)
+    text, page = read_page("many.html")
+    check(len(text) < 2_000_000, f"{len(text)} bytes")
+    check("120 of the nodes, evenly chosen" in page.text, "not sampled")
+    check("each row and column stands for about 3 nodes" in page.text, "not binned")
+
+
+def text_is_escaped():
+    with open(path("odd.yaml"), "w", encoding="utf-8") as file:
+        file.write("name: odd\ntext: 'a < b & <script>c</script>'\nnodes: 2\nrounds: 1\n")
+    command = [KITH, "sim", path("odd.yaml"), "--synthetic", "--model", "mlp:4", "--quiet",
+               "--report", path("odd<b>.html")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    check(done.returncode == 0, done.stderr)
+    _, page = read_page("odd<b>.html")
+    check("a < b & <script>c</script>" in page.text, "the text is not there")
+    check("script" not in [tag for tag, _ in page.seen], "markup came through")
 
 
 def a_folder_that_exists_is_refused():
@@ -134,6 +231,8 @@ def a_folder_that_exists_is_refused():
 def main():
     for test in (it_runs, nodes_add_up_to_the_summary, rounds_grow_to_the_totals, pulls_add_up,
                  equal_runs_give_equal_bytes, outputs_change_nothing,
+                 the_report_is_well_formed_and_alone, the_heat_map_counts_all_pulls,
+                 the_report_alone_at_chosen_times, a_report_of_hundreds_is_small, text_is_escaped,
                  a_folder_that_exists_is_refused):
         case(test)
     finish()
