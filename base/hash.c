@@ -47,3 +47,14 @@ struct kith_id kith_hash_of(const char *domain, struct kith_bytes bytes)
     kith_hash_add(&hash, bytes.at, bytes.len);
     return kith_hash_end(&hash);
 }
+
+uint64_t kith_hash_short(const uint8_t key[static KITH_SHORT_KEY_LEN], const void *bytes,
+                         size_t len)
+{
+    uint8_t out[crypto_shorthash_BYTES];
+    crypto_shorthash(out, bytes, len, key);
+    uint64_t value = 0;
+    for (size_t i = 0; i < sizeof out; i++)
+        value |= (uint64_t)out[i] << (8 * i);
+    return value;
+}

@@ -22,4 +22,9 @@ struct kith_id kith_hash_end(struct kith_hash *hash);
  * hashes from standing in for another's. */
 struct kith_id kith_hash_of(const char *domain, struct kith_bytes bytes);
 
+enum { KITH_SHORT_KEY_LEN = 16 };
+/* SipHash-2-4: a keyed hash for tables and samples that strangers must not be able to steer. */
+uint64_t kith_hash_short(const uint8_t key[static KITH_SHORT_KEY_LEN], const void *bytes,
+                         size_t len);
+
 #endif

@@ -11,6 +11,9 @@ enum {
     MAGIC_LEN = 4,
     SWARM_LEN = 8, /* the first bytes of the swarm id; the signature covers all of it */
     AUTHOR_AT = 14,
+    FLAGS_AT = 5,
+    SEQ_AT = 46,
+    STARTED_AT = 71,
     ADDR_LEN = 19,
     STAMP_LEN = 9, /* reserved for a proof of work: nonce u64, difficulty u8; zero */
     RECORD_HEAD_LEN = 129,
@@ -23,7 +26,7 @@ enum {
 
 static const uint64_t number_max = UINT64_C(1) << 48; /* of a time in ms, of a round */
 
-_Static_assert(RECORD_MIN + KITH_RECORD_ADDRS_MAX * ADDR_LEN <= KITH_RECORD_MAX, "record fits");
+_Static_assert(RECORD_MIN + KITH_RECORD_ADDRS_MAX * ADDR_LEN == KITH_RECORD_LEN_MAX, "record fits");
 _Static_assert((size_t)MANIFEST_LEN <= KITH_MANIFEST_MAX, "manifest fits");
 
 struct format {
@@ -237,6 +240,21 @@ int kith_record_open(struct kith_bytes bytes, const struct kith_id *swarm,
     if (!err) err = read_tail(&reader, &record);
     if (!err) *ret = record;
     return err;
+}
+
+bool kith_record_peek(struct kith_bytes bytes, struct kith_record_claim *ret)
+{
+    if (bytes.len < RECORD_MIN || bytes.len > KITH_RECORD_LEN_MAX) return false;
+    memcpy(ret->hotkey.bytes, bytes.at + AUTHOR_AT, KITH_ID_LEN);
+    struct kith_reader times = kith_reader_of((struct kith_bytes){bytes.at + SEQ_AT, 12});
+    struct kith_reader started = kith_reader_of((struct kith_bytes){bytes.at + STARTED_AT, 8});
+    struct kith_reader end = kith_reader_of((struct kith_bytes){bytes.at + bytes.len - 8, 8});
+    ret->seq = kith_read_u64(&times);
+    ret->valid_from_s = kith_read_u32(&times);
+    ret->started_ms = kith_read_u64(&started);
+    ret->mark = kith_read_u64(&end);
+    ret->flags = bytes.at[FLAGS_AT];
+    return true;
 }
 
 int kith_record_check_times(const struct kith_peer_record *record, uint64_t wall_ms)

@@ -14,6 +14,7 @@
 
 enum {
     KITH_RECORD_MAX = 512,
+    KITH_RECORD_LEN_MAX = 269, /* of one that _open takes: with KITH_RECORD_ADDRS_MAX addresses */
     KITH_MANIFEST_MAX = 256,
     KITH_RECORD_ADDRS_MAX = 4,
     KITH_MODEL_TEXT_MAX = 32, /* with its NUL */
@@ -84,6 +85,18 @@ int kith_record_open(struct kith_bytes bytes, const struct kith_id *swarm,
                      struct kith_peer_record *ret);
 int kith_manifest_open(struct kith_bytes bytes, const struct kith_id *swarm,
                        struct kith_manifest *ret);
+/* What a record claims, read without any check but its length: enough to see that it is known. */
+struct kith_record_claim {
+    struct kith_id hotkey;
+    uint64_t seq;
+    uint64_t started_ms;
+    uint64_t mark; /* the last bytes of the signature: two records of one sequence differ here */
+    uint32_t valid_from_s;
+    uint8_t flags;
+};
+
+/* False if it is too short or too long for a record. */
+bool kith_record_peek(struct kith_bytes bytes, struct kith_record_claim *ret);
 /* 0, or FUTURE, EXPIRED. A record is valid from valid_from_s - KITH_RECORD_FUTURE_MAX_S on; its seq
  * may be no further ahead either, so that no record of the future holds up those of the present. */
 int kith_record_check_times(const struct kith_peer_record *record, uint64_t wall_ms);

@@ -24,9 +24,9 @@ void kith_config_default(struct kith_config *ret)
     ret->dht = true;
     ret->pull_count = 2;
     ret->teacher_count = 2;
-    ret->peers_max = 1024;
+    ret->peers_max = 128;
     ret->links_max = 64;
-    ret->links_wanted = 12;
+    ret->links_wanted = 8;
 }
 
 bool kith_config_has_learner(const struct kith_config *config)

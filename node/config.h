@@ -27,7 +27,7 @@ struct kith_config {
     uint32_t epochs_max;    /* likewise, epochs of the own data */
     bool stay;              /* after the last round keep serving; else stop */
     uint64_t round_min_us;  /* a round takes at least so long; 0: as fast as it goes */
-    uint32_t peers_max;     /* size of the peer table, 2 to 4,096 */
+    uint32_t peers_max;     /* peers kept: the view, 2 to 4,096 */
     uint32_t links_max;     /* 2 to 256 */
     uint32_t links_wanted;  /* links dialled and kept while idle */
 };

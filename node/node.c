@@ -328,24 +328,14 @@ static void advance_directory(struct kith_node *node, const struct kith_turn *tu
     kith_directory_announce(&node->directory, record, n, turn);
 }
 
-static void count_models(struct kith_node *node, const struct kith_turn *turn)
-{
-    uint64_t models = kith_config_has_learner(&node->config);
-    for (uint32_t i = 0; i < node->overlay.peers.count; i++) {
-        const struct kith_peer *peer = kith_peers_nth(&node->overlay.peers, i);
-        models += kith_peer_is_live(peer, turn->wall_ms) && peer->record.share != 0;
-    }
-    node->stats.models = models;
-}
-
 /* What is due now, whatever the event was. */
 static void advance(struct kith_node *node, const struct kith_turn *turn)
 {
     struct kith_overlay_fact fact;
     kith_overlay_on_deadline(&node->overlay, turn);
     advance_directory(node, turn);
-    bool looked = kith_overlay_settle(&node->overlay, turn);
-    if (looked || node->stats.models == 0) count_models(node, turn);
+    kith_overlay_settle(&node->overlay, turn);
+    node->stats.models = node->overlay.peers.serving + kith_config_has_learner(&node->config);
     while (kith_overlay_next_fact(&node->overlay, &fact))
         on_fact(node, &fact, turn);
     kith_rounds_advance(node, turn);

@@ -55,11 +55,13 @@ uint32_t kith_node_view(const struct kith_node *node, uint64_t wall_ms, struct k
     for (uint32_t i = 0; i < count; i++) {
         const struct kith_peer *peer = &node->overlay.peers.at[node->overlay.peers.order[i]];
         ret[i] = (struct kith_peer_view){
-            .record = peer->record,
             .live = kith_peer_is_live(peer, wall_ms),
             .linked = peer->link != 0,
             .heard_us = peer->heard_us,
         };
+        if (peer->seq > 0)
+            kith_record_open(kith_peer_record_bytes(peer), &node->overlay.config.swarm,
+                             &ret[i].record);
         ret[i].record.hotkey = peer->id;
     }
     return count;
@@ -81,7 +83,7 @@ uint32_t kith_node_status(const struct kith_node *node, const struct kith_id *pe
 uint32_t kith_node_links(const struct kith_node *node, struct kith_id *ret, uint32_t max)
 {
     uint32_t ready = 0;
-    for (uint32_t i = 0; i < node->overlay.links.max; i++) {
+    for (uint32_t i = 0; i < node->overlay.links.top; i++) {
         const struct kith_link_slot *slot = &node->overlay.links.at[i];
         if (!slot->link || !slot->hello) continue;
         if (ready < max) ret[ready] = slot->peer;

@@ -68,7 +68,7 @@ static bool counts(const struct kith_link_slot *slot)
 
 static void ask(struct kith_clock *clock, struct kith_links *links, const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; i < links->max; i++) {
+    for (uint32_t i = 0; i < links->top; i++) {
         struct kith_link_slot *slot = &links->at[i];
         if (!counts(slot)) continue;
         bool old = slot->clock_us == 0 || turn->now_us >= slot->clock_us + KITH_CLOCK_ASK_US;
@@ -89,7 +89,7 @@ static uint32_t compare(const struct kith_links *links, int64_t *ret_median_ms, 
 {
     int64_t base_ms[LINKS_MAX];
     uint32_t count = 0;
-    for (uint32_t i = 0; i < links->max && count < LINKS_MAX; i++) {
+    for (uint32_t i = 0; i < links->top && count < LINKS_MAX; i++) {
         const struct kith_link_slot *slot = &links->at[i];
         if (counts(slot) && slot->clock_us) base_ms[count++] = slot->clock_ms;
     }

@@ -4,8 +4,6 @@
 
 #include "base/err.h"
 
-enum { TICK_US = 1000 * 1000 };
-
 void kith_dialer_init(struct kith_dialer *dialer, struct kith_peers *peers,
                       struct kith_links *links, uint32_t wanted)
 {
@@ -193,7 +191,7 @@ static void dial_some(struct kith_dialer *dialer, bool live, uint32_t room,
     for (uint32_t i = 0; i < count && room > 0; i++) {
         struct kith_peer *peer = kith_peers_nth(dialer->peers, (start + i) % count);
         if (kith_peer_is_live(peer, turn->wall_ms) != live || !may_dial(peer, turn)) continue;
-        if (peer->record.flags & KITH_PEER_LEAVING) continue;
+        if (peer->flags & KITH_PEER_LEAVING) continue;
         if (kith_dialer_want(dialer, peer, turn)) room--;
     }
 }
@@ -201,7 +199,7 @@ static void dial_some(struct kith_dialer *dialer, bool live, uint32_t room,
 void kith_dialer_on_deadline(struct kith_dialer *dialer, const struct kith_turn *turn)
 {
     if (turn->now_us < dialer->deadline_us) return;
-    dialer->deadline_us = turn->now_us + TICK_US;
+    dialer->deadline_us = KITH_NEVER;
     dial_bootstrap(dialer, turn);
 
     uint32_t room = dialer->under_way < KITH_DIALS_MAX ? KITH_DIALS_MAX - dialer->under_way : 0;

@@ -48,7 +48,7 @@ void kith_dialer_init(struct kith_dialer *dialer, struct kith_peers *peers,
 void kith_dialer_start(struct kith_dialer *dialer, const struct kith_addr *own, uint32_t own_count,
                        const struct kith_addr *bootstrap, uint32_t bootstrap_count,
                        const struct kith_turn *turn);
-/* Look for somebody to dial at the next deadline: now. */
+/* Look for somebody to dial at the next deadline: now. To be called every second. */
 void kith_dialer_hurry(struct kith_dialer *dialer, const struct kith_turn *turn);
 /* Dial this peer now unless it is linked, being dialled, banned or has no usable address. True if a
  * link exists or may come. */

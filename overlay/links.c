@@ -6,13 +6,14 @@
 #include "base/err.h"
 #include "overlay/overlay_msg.h"
 
+enum { ROOM_FIRST = 8 };
+
 int kith_links_init(struct kith_links *links, uint32_t max, const struct kith_id *self)
 {
     memset(links, 0, sizeof *links);
     links->self = *self;
     links->max = max;
-    links->at = calloc(max, sizeof *links->at);
-    return links->at ? 0 : KITH_ERR_NOMEM;
+    return 0;
 }
 
 void kith_links_release(struct kith_links *links)
@@ -23,19 +24,36 @@ void kith_links_release(struct kith_links *links)
 
 size_t kith_links_memory(const struct kith_links *links)
 {
-    return links->max * sizeof *links->at;
+    return links->room * sizeof *links->at;
 }
 
 struct kith_link_slot *kith_links_find(struct kith_links *links, kith_link link)
 {
-    for (uint32_t i = 0; i < links->max; i++)
+    for (uint32_t i = 0; i < links->top; i++)
         if (links->at[i].link == link) return &links->at[i];
     return NULL;
 }
 
+/* NULL: no room, or no memory for more. */
+static struct kith_link_slot *slot_room(struct kith_links *links)
+{
+    struct kith_link_slot *slot = kith_links_find(links, 0);
+    if (slot) return slot;
+    if (links->top == links->room) {
+        uint32_t room = links->room ? 2 * links->room : ROOM_FIRST;
+        if (room > links->max) room = links->max;
+        if (room == links->room) return NULL;
+        void *at = realloc(links->at, room * sizeof *links->at);
+        if (!at) return NULL;
+        links->at = at;
+        links->room = room;
+    }
+    return &links->at[links->top++];
+}
+
 struct kith_link_slot *kith_links_of(struct kith_links *links, const struct kith_id *peer)
 {
-    for (uint32_t i = 0; i < links->max; i++)
+    for (uint32_t i = 0; i < links->top; i++)
         if (links->at[i].link && kith_id_eq(&links->at[i].peer, peer)) return &links->at[i];
     return NULL;
 }
@@ -64,7 +82,7 @@ struct kith_link_slot *kith_links_up(struct kith_links *links, kith_link link,
         kith_outbox_hang_up(turn->out, slot->link, KITH_HANG_UP_DUPLICATE);
         links->count--;
     } else {
-        slot = kith_links_find(links, 0);
+        slot = slot_room(links);
     }
     if (!slot) {
         kith_outbox_hang_up(turn->out, link, KITH_HANG_UP_DONE);
@@ -89,6 +107,8 @@ void kith_links_down(struct kith_links *links, kith_link link)
     if (!slot) return;
     memset(slot, 0, sizeof *slot);
     links->count--;
+    while (links->top > 0 && links->at[links->top - 1].link == 0)
+        links->top--;
 }
 
 void kith_links_ping(struct kith_link_slot *slot, const struct kith_turn *turn)
@@ -101,7 +121,7 @@ void kith_links_ping(struct kith_link_slot *slot, const struct kith_turn *turn)
 
 void kith_links_watch(struct kith_links *links, uint64_t lag_us, const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; i < links->max; i++) {
+    for (uint32_t i = 0; i < links->top; i++) {
         struct kith_link_slot *slot = &links->at[i];
         if (!slot->link) continue;
         slot->heard_us += lag_us;
@@ -124,7 +144,7 @@ void kith_links_trim(struct kith_links *links, uint32_t keep, const struct kith_
     uint64_t bound = 0; /* links used before this instant have been hung up */
     while (count > keep) {
         struct kith_link_slot *oldest = NULL;
-        for (uint32_t i = 0; i < links->max; i++) {
+        for (uint32_t i = 0; i < links->top; i++) {
             struct kith_link_slot *slot = &links->at[i];
             if (!slot->link || slot->used_us < bound) continue;
             if (!oldest || slot->used_us < oldest->used_us) oldest = slot;
@@ -139,7 +159,7 @@ void kith_links_trim(struct kith_links *links, uint32_t keep, const struct kith_
 uint32_t kith_links_observers(const struct kith_links *links)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < links->max; i++)
+    for (uint32_t i = 0; i < links->top; i++)
         count += links->at[i].link && links->at[i].observer;
     return count;
 }
@@ -157,13 +177,27 @@ bool kith_links_pay(struct kith_link_slot *slot, const struct kith_turn *turn)
     return true;
 }
 
+static bool is_usable(const struct kith_link_slot *slot)
+{
+    return slot->link && slot->hello && !slot->observer;
+}
+
+struct kith_link_slot *kith_links_next(struct kith_links *links)
+{
+    for (uint32_t i = 0; i < links->top; i++) {
+        links->turn = links->turn + 1 < links->top ? links->turn + 1 : 0;
+        if (is_usable(&links->at[links->turn])) return &links->at[links->turn];
+    }
+    return NULL;
+}
+
 uint32_t kith_links_draw(struct kith_links *links, uint32_t max, struct kith_link_slot **ret,
                          const struct kith_turn *turn)
 {
     uint32_t seen = 0; /* reservoir sampling: each usable link equally likely */
-    for (uint32_t i = 0; i < links->max; i++) {
+    for (uint32_t i = 0; i < links->top; i++) {
         struct kith_link_slot *slot = &links->at[i];
-        if (!slot->link || !slot->hello || slot->observer) continue;
+        if (!is_usable(slot)) continue;
         uint32_t place = seen < max ? seen : kith_rng_below(turn->rng, seen + 1);
         if (place < max) ret[place] = slot;
         seen++;

@@ -8,8 +8,8 @@
 #include "base/turn.h"
 
 enum {
-    KITH_QUIET_US = 10 * 1000 * 1000,  /* nothing heard for so long: ping */
-    KITH_SILENT_US = 15 * 1000 * 1000, /* a ping unanswered for so long: hang up */
+    KITH_QUIET_US = 15 * 1000 * 1000,  /* nothing heard for so long: ping */
+    KITH_SILENT_US = 10 * 1000 * 1000, /* a ping unanswered for so long: hang up */
     KITH_OBSERVERS_MAX = 8,            /* links of observers at once */
     KITH_HELLO_US = 10 * 1000 * 1000,  /* a link whose HELLO has not come by then is hung up */
     KITH_REQUESTS_PER_S = 2000, /* control messages served a second and link, and the burst */
@@ -22,6 +22,7 @@ struct kith_link_slot {
     bool dialed;           /* by us */
     bool hello;            /* its HELLO came: it may be used */
     bool observer;
+    uint64_t own_seq; /* of our own record that went there last */
     uint64_t up_us;
     uint64_t heard_us;
     uint64_t used_us;   /* last time we wanted something of it */
@@ -29,14 +30,20 @@ struct kith_link_slot {
     uint64_t paid_us;   /* token bucket of requests */
     int64_t clock_ms;   /* its wall clock = our monotonic one + this, */
     uint64_t clock_us;  /* as it was told then; 0: not told */
+    uint64_t filled_us; /* last time that a filter of it was answered */
 };
 
 struct kith_links {
     struct kith_id self;
-    struct kith_link_slot *at;
+    struct kith_link_slot *at; /* [room], of which [0, top) may be in use */
     uint32_t max;
+    uint32_t room; /* grows by doubling to max */
+    uint32_t top;
     uint32_t count;
+    uint32_t turn; /* whose turn it is in kith_links_next */
 };
+
+/* A pointer to a slot holds until the next kith_links_up. */
 
 int kith_links_init(struct kith_links *links, uint32_t max, const struct kith_id *self);
 void kith_links_release(struct kith_links *links);
@@ -67,6 +74,8 @@ void kith_links_trim(struct kith_links *links, uint32_t keep, const struct kith_
 uint32_t kith_links_observers(const struct kith_links *links);
 /* May this link be served one more request now? Counted as over its rate if not. */
 bool kith_links_pay(struct kith_link_slot *slot, const struct kith_turn *turn);
+/* The next usable link (HELLO seen, no observer); they take turns. NULL: none. */
+struct kith_link_slot *kith_links_next(struct kith_links *links);
 /* Up to `max` different usable links (HELLO seen, no observer), drawn at random. */
 uint32_t kith_links_draw(struct kith_links *links, uint32_t max, struct kith_link_slot **ret,
                          const struct kith_turn *turn);

@@ -40,6 +40,7 @@ int kith_overlay_init(struct kith_overlay *overlay, const struct kith_overlay_co
 void kith_overlay_release(struct kith_overlay *overlay)
 {
     kith_peers_release(&overlay->peers);
+    kith_spread_release(&overlay->spread);
     kith_links_release(&overlay->links);
     kith_objects_release(&overlay->objects);
     kith_partials_release(&overlay->partials);
@@ -52,6 +53,7 @@ size_t kith_overlay_memory(const struct kith_overlay *overlay)
 {
     size_t bytes = kith_peers_memory(&overlay->peers) + kith_links_memory(&overlay->links);
     bytes += kith_objects_memory(&overlay->objects) + kith_serve_memory(&overlay->serve);
+    bytes += kith_spread_memory(&overlay->spread);
     bytes += kith_pulls_memory(&overlay->pulls) + kith_partials_memory(&overlay->partials);
     return overlay->status ? bytes + sizeof *overlay->status : bytes;
 }
@@ -61,34 +63,31 @@ static void add_fact(struct kith_overlay *overlay, const struct kith_overlay_fac
     if (overlay->fact_count < KITH_OVERLAY_FACTS_MAX) overlay->facts[overlay->fact_count++] = *fact;
 }
 
-/* Compare who lives now with who lived at the last look. */
-static void look(struct kith_overlay *overlay, const struct kith_turn *turn)
+/* A peer's record or link changed: does it live? In a swarm larger than the view who comes into it
+ * and falls out of it is no news of the swarm. */
+static void note(struct kith_overlay *overlay, struct kith_peer *peer, const struct kith_turn *turn)
 {
-    uint32_t live_count = 0;
-    overlay->changed = false;
-    for (uint32_t i = 0; i < overlay->peers.count; i++) {
-        struct kith_peer *peer = kith_peers_nth(&overlay->peers, i);
-        bool live = kith_peer_is_live(peer, turn->wall_ms);
-        live_count += live;
-        if (live == peer->told) continue;
-        peer->told = live;
-        struct kith_overlay_fact fact = {
-            .kind = live ? KITH_FACT_JOINED : KITH_FACT_LEFT,
-            .id = peer->id,
-        };
-        add_fact(overlay, &fact);
-    }
-    turn->stats->peers = live_count;
-    turn->stats->links = overlay->links.count;
+    if (!kith_peers_recount(&overlay->peers, peer, turn->wall_ms)) return;
+    if (overlay->peers.count == overlay->peers.max) return;
+    struct kith_overlay_fact fact = {
+        .kind = peer->told ? KITH_FACT_JOINED : KITH_FACT_LEFT,
+        .id = peer->id,
+    };
+    add_fact(overlay, &fact);
 }
 
-bool kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn)
+static void look_at_all(struct kith_overlay *overlay, const struct kith_turn *turn)
 {
-    bool large = overlay->peers.count > KITH_LOOK_AT_ONCE;
-    if (!overlay->changed || (large && turn->now_us < overlay->look_at_us)) return false;
-    look(overlay, turn);
-    overlay->look_at_us = turn->now_us + KITH_TICK_US;
-    return true;
+    for (uint32_t i = 0; i < overlay->peers.count; i++)
+        note(overlay, kith_peers_nth(&overlay->peers, i), turn);
+    kith_peers_expire(&overlay->peers);
+}
+
+void kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn)
+{
+    if (kith_peers_may_expire(&overlay->peers, turn->wall_ms)) look_at_all(overlay, turn);
+    turn->stats->peers = overlay->peers.live;
+    turn->stats->links = overlay->links.count;
 }
 
 bool kith_overlay_next_fact(struct kith_overlay *overlay, struct kith_overlay_fact *ret)
@@ -100,12 +99,18 @@ bool kith_overlay_next_fact(struct kith_overlay *overlay, struct kith_overlay_fa
     return true;
 }
 
-/* The signed lifetime grows with the swarm, so that the records a node hears a second do not. */
-static uint32_t lifetime_s(const struct kith_stats *stats)
+/* How often a record is renewed and how long it lasts depend on how many nodes there are, so that
+ * the records a node hears a second do not. */
+static void renewal(const struct kith_overlay *overlay, uint32_t *ret_every_s, uint32_t *ret_life_s)
 {
-    uint64_t life = (uint64_t)KITH_LIFE_S * (stats->peers + 1) / KITH_LIFE_PEERS;
-    if (life < KITH_LIFE_S) return KITH_LIFE_S;
-    return life > KITH_RECORD_LIFETIME_MAX_S ? KITH_RECORD_LIFETIME_MAX_S : (uint32_t)life;
+    const struct kith_peers *peers = &overlay->peers;
+    uint32_t every_s = (peers->live + 1) / KITH_RENEWALS_PER_S;
+    bool full = peers->count == peers->max && peers->live >= peers->max - peers->max / 8;
+    if (every_s < KITH_RENEWAL_LEAST_S) every_s = KITH_RENEWAL_LEAST_S;
+    if (every_s > KITH_RENEWAL_MOST_S || full) every_s = KITH_RENEWAL_MOST_S;
+    *ret_every_s = every_s;
+    *ret_life_s = full ? KITH_RECORD_LIFETIME_MAX_S : every_s * 9 / 4;
+    if (*ret_life_s < KITH_LIFE_LEAST_S) *ret_life_s = KITH_LIFE_LEAST_S;
 }
 
 /* The time, later than `last`, which becomes it. But if our clock was so far ahead that nobody took
@@ -125,19 +130,22 @@ static void next_seq(struct kith_overlay *overlay, const struct kith_turn *turn)
 
 static void sign_own(struct kith_overlay *overlay, uint8_t flags, const struct kith_turn *turn)
 {
-    uint32_t life = lifetime_s(turn->stats);
+    uint32_t every_s, life_s;
+    renewal(overlay, &every_s, &life_s);
     next_seq(overlay, turn);
     overlay->own.flags = flags;
     overlay->own.valid_from_s = (uint32_t)(turn->wall_ms / 1000);
-    overlay->own.valid_until_s = overlay->own.valid_from_s + life;
+    overlay->own.valid_until_s = overlay->own.valid_from_s + life_s;
     struct kith_bytes sealed =
         kith_record_seal(&overlay->own, &overlay->config.swarm, overlay->config.keypair,
                          overlay->config.scheme, overlay->own_bytes);
     overlay->own_len = sealed.len;
-    uint32_t third_us = life * 1000000 / 3;
-    overlay->own_at_us = turn->now_us + third_us * 7 / 8 + kith_rng_below(turn->rng, third_us / 4);
+    uint64_t every_us = every_s * (uint64_t)KITH_SECOND_US;
+    overlay->own_at_us =
+        turn->now_us + every_us * 15 / 16 + kith_rng_below(turn->rng, (uint32_t)(every_us / 8));
     if (!overlay->config.observer)
-        kith_spread_own(&overlay->spread, sealed, overlay->own.seq, turn);
+        kith_spread_own(&overlay->spread, sealed, overlay->own.seq, true, turn);
+    overlay->urgent = false;
 }
 
 void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *own,
@@ -151,12 +159,15 @@ void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *ow
     for (uint32_t i = 0; i < own_count && i < KITH_RECORD_ADDRS_MAX; i++)
         if (kith_addr_kind(&own[i]) != KITH_ADDR_BAD)
             overlay->own.addr[overlay->own.addr_count++] = own[i];
+    kith_peers_salt(&overlay->peers, turn->rng);
+    overlay->urgent = true;
     sign_own(overlay, overlay->config.observer ? KITH_PEER_OBSERVER : 0, turn);
     kith_overlay_restore_book(overlay, stored[KITH_STORE_PEERS], turn);
     kith_partials_start(&overlay->partials, stored, &overlay->config.swarm, overlay->config.scheme,
                         turn);
     kith_dialer_start(&overlay->dialer, own, own_count, bootstrap, bootstrap_count, turn);
-    overlay->tick_at_us = turn->now_us + KITH_TICK_US;
+    overlay->clock_ms = (int64_t)turn->wall_ms - (int64_t)(turn->now_us / 1000);
+    overlay->tick_at_us = turn->now_us + KITH_TICK_US / 2 + kith_rng_below(turn->rng, KITH_TICK_US);
 }
 
 static void send_hello(struct kith_overlay *overlay, kith_link link, const struct kith_turn *turn)
@@ -177,6 +188,7 @@ void kith_overlay_describe(struct kith_overlay *overlay, enum kith_peer_state st
     uint64_t soon = turn->now_us + KITH_TICK_US;
     overlay->own.state = (uint8_t)state;
     overlay->own.round = round;
+    overlay->urgent |= changed;
     if (changed && overlay->own_at_us != KITH_NEVER && soon < overlay->own_at_us)
         overlay->own_at_us = soon;
 }
@@ -192,7 +204,7 @@ void kith_overlay_leave(struct kith_overlay *overlay, const struct kith_turn *tu
     };
     uint8_t buffer[KITH_RECORD_MAX + 16];
     struct kith_bytes bytes = kith_msg_encode(&msg, buffer, sizeof buffer);
-    for (uint32_t i = 0; i < overlay->links.max; i++) {
+    for (uint32_t i = 0; i < overlay->links.top; i++) {
         const struct kith_link_slot *slot = &overlay->links.at[i];
         if (slot->link && !overlay->config.observer) kith_outbox_send(turn->out, slot->link, bytes);
     }
@@ -222,7 +234,7 @@ void kith_overlay_on_link_up(struct kith_overlay *overlay, kith_link link, const
         peer->suspect = false;
     }
     send_hello(overlay, link, turn);
-    overlay->changed = true;
+    slot->own_seq = overlay->own.seq;
 }
 
 /* The link to a peer broke. Find out at once whether it lives: a dead one refuses the next dial.
@@ -252,7 +264,6 @@ void kith_overlay_on_link_down(struct kith_overlay *overlay, kith_link link,
     kith_links_down(&overlay->links, link);
     if (peer) lose_peer(overlay, peer, was_good, turn);
     kith_pulls_on_down(&overlay->pulls, link, turn);
-    overlay->changed = true;
 }
 
 void kith_overlay_on_dial_failed(struct kith_overlay *overlay, uint64_t number, int err,
@@ -269,7 +280,7 @@ void kith_overlay_on_dial_failed(struct kith_overlay *overlay, uint64_t number, 
     /* Nobody listens where it says it is, or its link broke and nobody answers: gone, until a newer
      * record says otherwise. */
     if (!peer->link && (peer->suspect || err == KITH_ERR_REFUSED)) peer->down = true;
-    overlay->changed = true;
+    note(overlay, peer, turn);
     kith_pulls_on_unreachable(&overlay->pulls, &peer->id, turn);
 }
 
@@ -290,28 +301,45 @@ static void take_hint(struct kith_overlay *overlay, struct kith_bytes bytes,
         kith_dialer_want(&overlay->dialer, peer, turn);
 }
 
-static void take_record(struct kith_overlay *overlay, struct kith_bytes bytes,
+/* Somebody else signs with our hotkey, or we did in an earlier life. */
+static void take_own(struct kith_overlay *overlay, struct kith_bytes bytes,
+                     const struct kith_turn *turn)
+{
+    struct kith_peer_record record;
+    if (kith_record_open(bytes, &overlay->config.swarm, &record) != 0) return;
+    if (record.seq <= overlay->own.seq) return;
+    struct kith_overlay_fact fact = {.kind = KITH_FACT_SAME_HOTKEY,
+                                     .started_ms = record.started_ms};
+    add_fact(overlay, &fact);
+    overlay->own.seq = record.seq;
+    overlay->own_at_us = turn->now_us;
+    overlay->urgent = true;
+}
+
+/* News of a stranger whom a full view has no place for: others may have one. */
+static void take_unkept(struct kith_overlay *overlay, struct kith_bytes bytes,
+                        const struct kith_turn *turn)
+{
+    if (kith_peers_check(&overlay->peers, bytes, turn) == 0)
+        kith_spread_news(&overlay->spread, bytes, turn);
+}
+
+/* A record from anywhere; `linked`: from its author, over its link. */
+static void take_record(struct kith_overlay *overlay, struct kith_bytes bytes, bool linked,
                         const struct kith_turn *turn)
 {
     struct kith_peer *peer = NULL;
-    int err = kith_peers_accept(&overlay->peers, bytes, turn, &peer);
-    if (err == KITH_ERR_IN_USE) {
-        struct kith_peer_record record;
-        if (kith_record_open(bytes, &overlay->config.swarm, &record) != 0) return;
-        if (record.seq <= overlay->own.seq) return;
-        struct kith_overlay_fact fact = {.kind = KITH_FACT_SAME_HOTKEY,
-                                         .started_ms = record.started_ms};
-        add_fact(overlay, &fact);
-        overlay->own.seq = record.seq;
-        overlay->own_at_us = turn->now_us;
-        return;
-    }
+    bool is_news = kith_spread_is_news(&overlay->spread, bytes, turn);
+    int err = kith_peers_accept(&overlay->peers, bytes, linked, turn, &peer);
+    if (err == KITH_ERR_IN_USE) take_own(overlay, bytes, turn);
+    if (err == KITH_ERR_NOT_FOUND && is_news) take_unkept(overlay, bytes, turn);
     if (err == KITH_ERR_EXPIRED || err == KITH_ERR_FUTURE) take_hint(overlay, bytes, turn);
     if (err) return;
-    kith_spread_hot(&overlay->spread, peer, turn);
+    bool was_live = peer->told;
     const struct kith_link_slot *slot = kith_links_of(&overlay->links, &peer->id);
     peer->link = slot ? slot->link : 0;
-    overlay->changed = true;
+    note(overlay, peer, turn);
+    kith_spread_hot(&overlay->spread, peer, is_news && peer->told != was_live, turn);
     if (overlay->links.count + overlay->dialer.under_way < overlay->config.links_wanted)
         kith_dialer_hurry(&overlay->dialer, turn);
 }
@@ -346,6 +374,20 @@ void kith_overlay_ask_status(struct kith_overlay *overlay, const struct kith_id 
         kith_dialer_want(&overlay->dialer, peer, turn);
 }
 
+/* The far end's own record. Somebody whom we did not know, or had given up, may know as little of
+ * us: it gets our view, or some of it. */
+static void meet(struct kith_overlay *overlay, struct kith_link_slot *slot, struct kith_bytes bytes,
+                 const struct kith_turn *turn)
+{
+    const struct kith_peer *known = kith_peers_find(&overlay->peers, &slot->peer);
+    bool was_live = known && known->told;
+    bool is_newcomer = kith_spread_is_news(&overlay->spread, bytes, turn);
+    take_record(overlay, bytes, true, turn);
+    if (was_live) return;
+    kith_spread_greet(&overlay->spread, slot, is_newcomer ? KITH_GREET_SOME : KITH_RECORDS_PER_TICK,
+                      turn);
+}
+
 /* Who introduces itself with an older record than we know had a clock ahead of ours in an earlier
  * life: shown that record, it signs a newer one. */
 static void tell_newer(struct kith_overlay *overlay, const struct kith_link_slot *slot,
@@ -354,7 +396,7 @@ static void tell_newer(struct kith_overlay *overlay, const struct kith_link_slot
     struct kith_peer_record record;
     const struct kith_peer *known = kith_peers_find(&overlay->peers, &slot->peer);
     if (!known || kith_record_open(bytes, &overlay->config.swarm, &record) != 0) return;
-    if (record.seq >= known->record.seq || !kith_peer_is_valid(known, turn->wall_ms)) return;
+    if (record.seq >= known->seq || !kith_peer_is_valid(known, turn->wall_ms)) return;
     struct kith_msg msg = {
         .type = KITH_MSG_PEERS,
         .peers = {.count = 1, .record[0] = {known->record_bytes, known->record_len}},
@@ -374,9 +416,12 @@ static void on_hello(struct kith_overlay *overlay, struct kith_link_slot *slot,
         kith_outbox_hang_up(turn->out, slot->link, KITH_HANG_UP_DONE);
         return;
     }
-    if (!slot->observer) take_record(overlay, bytes, turn);
-    if (!slot->observer) tell_newer(overlay, slot, bytes, turn);
-    if (slot->dialed) kith_spread_digest(&overlay->spread, slot, turn);
+    if (slot->observer) {
+        kith_spread_greet(&overlay->spread, slot, overlay->peers.count, turn);
+    } else {
+        meet(overlay, slot, bytes, turn);
+        tell_newer(overlay, slot, bytes, turn);
+    }
     if (kith_id_eq(&slot->peer, &overlay->status_wanted)) send_status_want(overlay, slot, turn);
     kith_pulls_on_ready(&overlay->pulls, slot, turn);
 }
@@ -435,15 +480,10 @@ static void dispatch(struct kith_overlay *overlay, struct kith_link_slot *slot,
         slot->pinged_us = 0;
         kith_clock_hear(slot, msg->ping.wall_ms, turn);
         return;
-    case KITH_MSG_DIGEST:
-        kith_spread_on_digest(&overlay->spread, slot, msg, turn);
-        return;
     case KITH_MSG_PEERS:
         for (uint32_t i = 0; i < msg->peers.count; i++)
-            take_record(overlay, msg->peers.record[i], turn);
-        return;
-    case KITH_MSG_WANT_PEERS:
-        kith_spread_on_want(&overlay->spread, slot, msg, turn);
+            take_record(overlay, msg->peers.record[i], false, turn);
+        kith_spread_on_peers(&overlay->spread, slot, msg, turn);
         return;
     case KITH_MSG_HEAD_WANT:
         kith_serve_on_head_want(&overlay->serve, slot, msg, turn);
@@ -553,6 +593,15 @@ static void on_new_time(struct kith_overlay *overlay, enum kith_clock_news news,
     overlay->own_at_us = turn->now_us + 1;
 }
 
+/* Lives end by the wall clock: when that jumps, all are looked at. */
+static bool clock_was_set(struct kith_overlay *overlay, const struct kith_turn *turn)
+{
+    int64_t clock_ms = (int64_t)turn->wall_ms - (int64_t)(turn->now_us / 1000);
+    int64_t jump_ms = clock_ms - overlay->clock_ms;
+    overlay->clock_ms = clock_ms;
+    return jump_ms > 1000 || jump_ms < -1000;
+}
+
 static void tick(struct kith_overlay *overlay, const struct kith_turn *turn)
 {
     uint64_t lag_us = turn->now_us - overlay->tick_at_us;
@@ -562,7 +611,9 @@ static void tick(struct kith_overlay *overlay, const struct kith_turn *turn)
     kith_links_trim(&overlay->links, overlay->config.links_wanted + KITH_LINKS_SPARE, turn);
     enum kith_clock_news news = kith_clock_tick(&overlay->clock, &overlay->links, turn);
     if (news != KITH_CLOCK_SAME) on_new_time(overlay, news, turn);
-    overlay->changed = true;
+    if (clock_was_set(overlay, turn)) look_at_all(overlay, turn);
+    kith_dialer_hurry(&overlay->dialer, turn);
+    if (!overlay->config.observer) kith_spread_tick(&overlay->spread, turn);
 }
 
 void kith_overlay_on_deadline(struct kith_overlay *overlay, const struct kith_turn *turn)

@@ -16,11 +16,12 @@
 #include "overlay/spread.h"
 
 enum {
-    KITH_LIFE_S = 45,      /* signed lifetime of a record in swarms of up to KITH_LIFE_PEERS */
-    KITH_LIFE_PEERS = 100, /* beyond, it grows with their number to KITH_RECORD_LIFETIME_MAX_S */
-    KITH_TICK_US = 1000 * 1000,
+    KITH_TICK_US = 1000 * 1000, /* between two messages of gossip */
+    KITH_RENEWALS_PER_S = 4,    /* of all nodes of a swarm together: one is due every n / 4 s ... */
+    KITH_RENEWAL_LEAST_S = 15,  /* ... but no sooner ... */
+    KITH_RENEWAL_MOST_S = 300,  /* ... nor later, as also when the view is full */
+    KITH_LIFE_LEAST_S = 45,     /* signed lifetime of a record: 2.25 renewals, at least this */
     KITH_LINK_GOOD_US = 10 * 1000 * 1000, /* a link that lasted so long resets the back-off */
-    KITH_LOOK_AT_ONCE = 128,              /* peers; of more, liveness is looked at once a tick */
     KITH_LINKS_SPARE = 24,                /* links above the wanted ones that may idle */
     KITH_OVERLAY_FACTS_MAX = 64,
     KITH_BOOK_MAX = 256, /* peers remembered across restarts */
@@ -75,8 +76,8 @@ struct kith_overlay {
     uint64_t own_at_us;     /* when to sign the next */
     uint64_t created_ms[2]; /* of the newest own manifests of weights and labels */
     uint64_t tick_at_us;
-    bool changed;            /* liveness may have changed since the last look */
-    uint64_t look_at_us;     /* large lists are looked at once a second, small ones at once */
+    bool urgent;             /* the next own record is news */
+    int64_t clock_ms;        /* wall clock less monotonic clock, at the last tick */
     struct kith_msg *status; /* the last STATUS that came; NULL: none, or we are no observer */
     struct kith_id status_from;
     struct kith_id status_wanted; /* zero: nobody's */
@@ -139,9 +140,8 @@ void kith_overlay_restore_book(struct kith_overlay *overlay, struct kith_bytes b
 enum { KITH_BOOK_ENTRY_LEN = KITH_ID_LEN + 1 + KITH_RECORD_ADDRS_MAX * 19 };
 enum { KITH_BOOK_LEN_MAX = 16 + KITH_BOOK_MAX * KITH_BOOK_ENTRY_LEN };
 
-/* Compare who lives now with who lived at the last look, if that may have changed. True if it
- * looked. */
-bool kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn);
+/* Let those go whose records have ended; set the gauges. */
+void kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn);
 bool kith_overlay_next_fact(struct kith_overlay *overlay, struct kith_overlay_fact *ret);
 
 #endif

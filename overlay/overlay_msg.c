@@ -6,14 +6,13 @@
 #include "base/err.h"
 #include "base/pack.h"
 
-enum { RECORD_MIN = 64, DIGEST_ENTRY_LEN = 16, BLOCKS_MAX = 1 << 20 };
+enum { RECORD_MIN = 64, WANT_LEN = 16, FILTER_SALT_LEN = 8, BLOCKS_MAX = 1 << 20 };
 
 static const uint64_t wall_ms_max = UINT64_C(1) << 48; /* as in records */
 
 static const char *const names[KITH_MSG_TYPES] = {
     [KITH_MSG_HELLO] = "HELLO",         [KITH_MSG_PING] = "PING",
-    [KITH_MSG_PONG] = "PONG",           [KITH_MSG_DIGEST] = "DIGEST",
-    [KITH_MSG_PEERS] = "PEERS",         [KITH_MSG_WANT_PEERS] = "WANT_PEERS",
+    [KITH_MSG_PONG] = "PONG",           [KITH_MSG_PEERS] = "PEERS",
     [KITH_MSG_HEAD_WANT] = "HEAD_WANT", [KITH_MSG_HEAD] = "HEAD",
     [KITH_MSG_WANT] = "WANT",           [KITH_MSG_BLOCK] = "BLOCK",
     [KITH_MSG_NOPE] = "NOPE",           [KITH_MSG_STATUS_WANT] = "STATUS_WANT",
@@ -22,11 +21,10 @@ static const char *const names[KITH_MSG_TYPES] = {
 
 /* Elements of the array, the type included. */
 static const uint8_t arity[KITH_MSG_TYPES] = {
-    [KITH_MSG_HELLO] = 3,     [KITH_MSG_PING] = 2,  [KITH_MSG_PONG] = 3,
-    [KITH_MSG_DIGEST] = 4,    [KITH_MSG_PEERS] = 2, [KITH_MSG_WANT_PEERS] = 2,
-    [KITH_MSG_HEAD_WANT] = 3, [KITH_MSG_HEAD] = 4,  [KITH_MSG_WANT] = 4,
-    [KITH_MSG_BLOCK] = 5,     [KITH_MSG_NOPE] = 2,  [KITH_MSG_STATUS_WANT] = 1,
-    [KITH_MSG_STATUS] = 3,
+    [KITH_MSG_HELLO] = 3,       [KITH_MSG_PING] = 2,      [KITH_MSG_PONG] = 3,
+    [KITH_MSG_PEERS] = 5,       [KITH_MSG_HEAD_WANT] = 3, [KITH_MSG_HEAD] = 4,
+    [KITH_MSG_WANT] = 4,        [KITH_MSG_BLOCK] = 5,     [KITH_MSG_NOPE] = 2,
+    [KITH_MSG_STATUS_WANT] = 1, [KITH_MSG_STATUS] = 3,
 };
 
 const char *kith_msg_name(uint32_t type)
@@ -46,7 +44,7 @@ enum kith_purpose kith_msg_purpose(struct kith_bytes head, uint8_t *ret_kind,
     *ret_kind = 0;
     if (head.len <= TYPE_AT) return KITH_PURPOSE_OTHER;
     uint8_t type = head.at[TYPE_AT];
-    if (type >= KITH_MSG_HELLO && type <= KITH_MSG_WANT_PEERS) return KITH_PURPOSE_GOSSIP;
+    if (type >= KITH_MSG_HELLO && type <= KITH_MSG_PEERS) return KITH_PURPOSE_GOSSIP;
     if ((type == KITH_MSG_HEAD_WANT || type == KITH_MSG_HEAD) && head.len > FIELD_AT) {
         *ret_kind = head.at[FIELD_AT];
         return KITH_PURPOSE_PULL;
@@ -59,10 +57,10 @@ enum kith_purpose kith_msg_purpose(struct kith_bytes head, uint8_t *ret_kind,
     return KITH_PURPOSE_PULL;
 }
 
-uint64_t kith_digest_prefix(const struct kith_id *hotkey)
+uint64_t kith_hotkey_prefix(const struct kith_id *hotkey)
 {
     uint64_t prefix = 0;
-    for (int i = 0; i < KITH_DIGEST_PREFIX; i++)
+    for (int i = 0; i < KITH_HOTKEY_PREFIX; i++)
         prefix = prefix << 8 | hotkey->bytes[i];
     return prefix;
 }
@@ -73,38 +71,23 @@ static void read_id(struct kith_unpack *unpack, struct kith_id *ret)
     if (bytes.len == KITH_ID_LEN) memcpy(ret->bytes, bytes.at, KITH_ID_LEN);
 }
 
-static void decode_digest(struct kith_unpack *unpack, struct kith_msg *ret)
-{
-    ret->digest.first = kith_unpack_uint(unpack, UINT64_MAX);
-    ret->digest.last = kith_unpack_uint(unpack, UINT64_MAX);
-    struct kith_bytes raw = kith_unpack_bin(unpack, 0, (size_t)KITH_DIGEST_MAX * DIGEST_ENTRY_LEN);
-    if (unpack->err == 0 && raw.len % DIGEST_ENTRY_LEN) unpack->err = KITH_ERR_INVALID;
-    if (unpack->err) return;
-
-    struct kith_reader reader = kith_reader_of(raw);
-    ret->digest.count = (uint32_t)(raw.len / DIGEST_ENTRY_LEN);
-    uint64_t least = ret->digest.first;
-    for (uint32_t i = 0; i < ret->digest.count; i++) {
-        struct kith_digest_entry *entry = &ret->digest.entry[i];
-        entry->prefix = kith_read_u64(&reader);
-        entry->seq = kith_read_u64(&reader);
-        if (entry->prefix < least || entry->prefix > ret->digest.last) unpack->err = KITH_ERR_RANGE;
-        least = entry->prefix;
-    }
-}
-
 static void decode_peers(struct kith_unpack *unpack, struct kith_msg *ret)
 {
-    ret->peers.count = kith_unpack_array(unpack, 1, KITH_PEERS_PER_MSG);
+    ret->peers.count = kith_unpack_array(unpack, 0, KITH_PEERS_PER_MSG);
     for (uint32_t i = 0; i < ret->peers.count; i++)
         ret->peers.record[i] = kith_unpack_bin(unpack, RECORD_MIN, KITH_RECORD_MAX);
-}
-
-static void decode_want_peers(struct kith_unpack *unpack, struct kith_msg *ret)
-{
-    ret->want_peers.count = kith_unpack_array(unpack, 1, KITH_WANT_PEERS_MAX);
-    for (uint32_t i = 0; i < ret->want_peers.count; i++)
-        ret->want_peers.prefix[i] = kith_unpack_uint(unpack, UINT64_MAX);
+    struct kith_bytes wants = kith_unpack_bin(unpack, 0, (size_t)KITH_WANTS_MAX * WANT_LEN);
+    ret->peers.set = kith_unpack_uint(unpack, UINT64_MAX);
+    ret->peers.filter = kith_unpack_bin(unpack, 0, KITH_FILTER_MAX);
+    bool is_short = ret->peers.filter.len > 0 && ret->peers.filter.len <= FILTER_SALT_LEN;
+    if (unpack->err == 0 && (wants.len % WANT_LEN || is_short)) unpack->err = KITH_ERR_INVALID;
+    if (unpack->err) return;
+    struct kith_reader reader = kith_reader_of(wants);
+    ret->peers.want_count = (uint32_t)(wants.len / WANT_LEN);
+    for (uint32_t i = 0; i < ret->peers.want_count; i++) {
+        ret->peers.want[i].prefix = kith_read_u64(&reader);
+        ret->peers.want[i].seq = kith_read_u64(&reader);
+    }
 }
 
 static void decode_head(struct kith_unpack *unpack, struct kith_msg *ret)
@@ -146,14 +129,8 @@ static void decode_fields(struct kith_unpack *unpack, struct kith_msg *ret)
         ret->ping.number = kith_unpack_uint(unpack, UINT64_MAX);
         if (ret->type == KITH_MSG_PONG) ret->ping.wall_ms = kith_unpack_uint(unpack, wall_ms_max);
         return;
-    case KITH_MSG_DIGEST:
-        decode_digest(unpack, ret);
-        return;
     case KITH_MSG_PEERS:
         decode_peers(unpack, ret);
-        return;
-    case KITH_MSG_WANT_PEERS:
-        decode_want_peers(unpack, ret);
         return;
     case KITH_MSG_HEAD_WANT:
     case KITH_MSG_HEAD:
@@ -190,15 +167,18 @@ static void pack_id(struct kith_pack *pack, const struct kith_id *id)
     kith_pack_bin(pack, (struct kith_bytes){id->bytes, KITH_ID_LEN});
 }
 
-static void encode_digest(struct kith_pack *pack, const struct kith_msg *msg)
+static void encode_peers(struct kith_pack *pack, const struct kith_msg *msg)
 {
-    kith_pack_uint(pack, msg->digest.first);
-    kith_pack_uint(pack, msg->digest.last);
-    kith_pack_bin_head(pack, (size_t)msg->digest.count * DIGEST_ENTRY_LEN);
-    for (uint32_t i = 0; i < msg->digest.count; i++) {
-        kith_write_u64(&pack->out, msg->digest.entry[i].prefix);
-        kith_write_u64(&pack->out, msg->digest.entry[i].seq);
+    kith_pack_array(pack, msg->peers.count);
+    for (uint32_t i = 0; i < msg->peers.count; i++)
+        kith_pack_bin(pack, msg->peers.record[i]);
+    kith_pack_bin_head(pack, (size_t)msg->peers.want_count * WANT_LEN);
+    for (uint32_t i = 0; i < msg->peers.want_count; i++) {
+        kith_write_u64(&pack->out, msg->peers.want[i].prefix);
+        kith_write_u64(&pack->out, msg->peers.want[i].seq);
     }
+    kith_pack_uint(pack, msg->peers.set);
+    kith_pack_bin(pack, msg->peers.filter);
 }
 
 static void encode_piece(struct kith_pack *pack, const struct kith_msg *msg)
@@ -230,18 +210,8 @@ static void encode_fields(struct kith_pack *pack, const struct kith_msg *msg)
         kith_pack_uint(pack, msg->ping.number);
         if (msg->type == KITH_MSG_PONG) kith_pack_uint(pack, msg->ping.wall_ms);
         return;
-    case KITH_MSG_DIGEST:
-        encode_digest(pack, msg);
-        return;
     case KITH_MSG_PEERS:
-        kith_pack_array(pack, msg->peers.count);
-        for (uint32_t i = 0; i < msg->peers.count; i++)
-            kith_pack_bin(pack, msg->peers.record[i]);
-        return;
-    case KITH_MSG_WANT_PEERS:
-        kith_pack_array(pack, msg->want_peers.count);
-        for (uint32_t i = 0; i < msg->want_peers.count; i++)
-            kith_pack_uint(pack, msg->want_peers.prefix[i]);
+        encode_peers(pack, msg);
         return;
     case KITH_MSG_HEAD_WANT:
     case KITH_MSG_HEAD:

@@ -12,34 +12,35 @@
 #include "base/outbox.h"
 #include "identity/record.h"
 
+enum { KITH_OVERLAY_VERSION = 1 }; /* of these messages: the protocol's version */
+
 enum kith_msg_type {
-    KITH_MSG_HELLO = 1,      /* my peer record and clock: the first message of a link, both ways */
-    KITH_MSG_PING = 2,       /* answer me */
-    KITH_MSG_PONG = 3,       /* the answer, with the ping's number and my clock */
-    KITH_MSG_DIGEST = 4,     /* what I know of a range of hotkeys */
-    KITH_MSG_PEERS = 5,      /* peer records */
-    KITH_MSG_WANT_PEERS = 6, /* send me the records of these hotkeys */
-    KITH_MSG_HEAD_WANT = 7,  /* send me the newest manifest of this author */
-    KITH_MSG_HEAD = 8,       /* the manifest, or empty: none */
-    KITH_MSG_WANT = 9,       /* send me a piece of an object */
-    KITH_MSG_BLOCK = 10,     /* the piece */
-    KITH_MSG_NOPE = 11,      /* I do not hold that object */
-    KITH_MSG_STATUS_WANT = 12, /* send me your counters */
-    KITH_MSG_STATUS = 13,      /* the counters, in the order of base/stats.h */
+    KITH_MSG_HELLO = 1,     /* my peer record and clock: the first message of a link, both ways */
+    KITH_MSG_PING = 2,      /* answer me */
+    KITH_MSG_PONG = 3,      /* the answer, with the ping's number and my clock */
+    KITH_MSG_PEERS = 4,     /* peer records, and of whom I want newer ones */
+    KITH_MSG_HEAD_WANT = 5, /* send me the newest manifest of this author */
+    KITH_MSG_HEAD = 6,      /* the manifest, or empty: none */
+    KITH_MSG_WANT = 7,      /* send me a piece of an object */
+    KITH_MSG_BLOCK = 8,     /* the piece */
+    KITH_MSG_NOPE = 9,      /* I do not hold that object */
+    KITH_MSG_STATUS_WANT = 10, /* send me your counters */
+    KITH_MSG_STATUS = 11,      /* the counters, in the order of base/stats.h */
 };
 
 enum {
-    KITH_MSG_TYPES = 14,
+    KITH_MSG_TYPES = 12,
     KITH_PEERS_PER_MSG = 16,
-    KITH_DIGEST_MAX = 256,  /* entries of one digest */
-    KITH_DIGEST_PREFIX = 8, /* leading bytes of a hotkey that name it in a digest */
-    KITH_WANT_PEERS_MAX = 64,
-    KITH_STATUS_MAX = 64, /* counters of a status message */
+    KITH_WANTS_MAX = 8,        /* of one PEERS */
+    KITH_FILTER_MAX = 8 + 256, /* bytes of a filter: a salt and the bits */
+    KITH_HOTKEY_PREFIX = 8,    /* leading bytes of a hotkey that name it in a want */
+    KITH_STATUS_MAX = 64,      /* counters of a status message */
 };
 
-struct kith_digest_entry {
-    uint64_t prefix; /* first 8 bytes of the hotkey, big-endian: sorts as the hotkey does */
-    uint64_t seq;
+/* Send me the record of this hotkey if yours is newer. */
+struct kith_want {
+    uint64_t prefix; /* first 8 bytes of the hotkey, big-endian */
+    uint64_t seq;    /* what I have */
 };
 
 /* Which piece of an object: its index (the chunk hashes) or a block of its bytes. */
@@ -57,19 +58,13 @@ struct kith_msg {
             uint64_t wall_ms; /* of PONG: the sender's own clock */
         } ping;               /* and pong */
         struct {
-            uint64_t first; /* the range of prefixes it covers, both ends included */
-            uint64_t last;
             uint32_t count;
-            struct kith_digest_entry entry[KITH_DIGEST_MAX]; /* ascending by prefix */
-        } digest;
-        struct {
-            uint32_t count;
+            uint32_t want_count;
             struct kith_bytes record[KITH_PEERS_PER_MSG];
+            struct kith_want want[KITH_WANTS_MAX];
+            uint64_t set; /* fingerprint of the hotkeys known; 0: none given, ask for nothing */
+            struct kith_bytes filter; /* of the hotkeys known: send me others; empty: none */
         } peers;
-        struct {
-            uint32_t count;
-            uint64_t prefix[KITH_WANT_PEERS_MAX];
-        } want_peers;
         struct {
             enum kith_manifest_kind kind;
             struct kith_id author;
@@ -100,7 +95,7 @@ bool kith_msg_is_bulk(enum kith_msg_type type);
 
 /* What a message's bytes are spent on. */
 enum kith_purpose { KITH_PURPOSE_OTHER, KITH_PURPOSE_GOSSIP, KITH_PURPOSE_PULL };
-/* Told from the first bytes of a message, which is not decoded: HELLO to WANT_PEERS are gossip.
+/* Told from the first bytes of a message, which is not decoded: HELLO to PEERS are gossip.
  * Messages of a pull give the manifest's kind in *ret_kind, or 0 there and the object in
  * *ret_object. */
 enum kith_purpose kith_msg_purpose(struct kith_bytes head, uint8_t *ret_kind,
@@ -108,7 +103,7 @@ enum kith_purpose kith_msg_purpose(struct kith_bytes head, uint8_t *ret_kind,
 /* "HELLO", "PING", ...; "?" for no type. */
 const char *kith_msg_name(uint32_t type);
 
-/* The digest's name of a hotkey. */
-uint64_t kith_digest_prefix(const struct kith_id *hotkey);
+/* The name of a hotkey in a want. */
+uint64_t kith_hotkey_prefix(const struct kith_id *hotkey);
 
 #endif

@@ -7,32 +7,85 @@
 #include "base/err.h"
 #include "overlay/overlay_msg.h"
 
+enum {
+    ROOM_FIRST = 16,
+    BAR_US = 10 * 1000 * 1000, /* how long the worst score may be out of date */
+};
+
 int kith_peers_init(struct kith_peers *peers, uint32_t max, const struct kith_id *self,
                     const struct kith_id *swarm, const struct kith_scheme *scheme)
 {
     memset(peers, 0, sizeof *peers);
-    kith_assert(max > 0 && max <= UINT16_MAX);
+    kith_assert(max > 0 && max < UINT16_MAX);
     peers->self = *self;
     peers->swarm = *swarm;
     peers->scheme = scheme;
     peers->max = max;
-    peers->at = calloc(max, sizeof *peers->at);
-    peers->order = calloc(max, sizeof *peers->order);
-    if (peers->at && peers->order) return 0;
-    kith_peers_release(peers);
-    return KITH_ERR_NOMEM;
+    peers->expiry_s = UINT32_MAX;
+    return 0;
 }
 
 void kith_peers_release(struct kith_peers *peers)
 {
     free(peers->at);
     free(peers->order);
+    free(peers->bucket);
     memset(peers, 0, sizeof *peers);
 }
 
 size_t kith_peers_memory(const struct kith_peers *peers)
 {
-    return peers->max * (sizeof *peers->at + sizeof *peers->order);
+    return peers->room * (sizeof *peers->at + sizeof *peers->order + 2 * sizeof *peers->bucket);
+}
+
+void kith_peers_salt(struct kith_peers *peers, struct kith_rng *rng)
+{
+    kith_assert(peers->count == 0);
+    kith_rng_fill(rng, peers->key, sizeof peers->key);
+}
+
+/* --- the table --- */
+
+static uint64_t score_of(const struct kith_peers *peers, const struct kith_id *id)
+{
+    return kith_hash_short(peers->key, id->bytes, KITH_ID_LEN);
+}
+
+/* Hotkeys are as good as random, but strangers choose theirs: the key decides where they fall. */
+static uint16_t *bucket_of(const struct kith_peers *peers, uint64_t prefix)
+{
+    uint64_t key;
+    memcpy(&key, peers->key, sizeof key);
+    uint64_t mixed = (prefix ^ key) * UINT64_C(0x9e3779b97f4a7c15);
+    return &peers->bucket[(mixed >> 32) & (2 * peers->room - 1)];
+}
+
+static struct kith_peer *find(const struct kith_peers *peers, uint64_t prefix)
+{
+    if (peers->room == 0) return NULL;
+    for (uint32_t slot = *bucket_of(peers, prefix); slot; slot = peers->at[slot - 1].chain)
+        if (kith_hotkey_prefix(&peers->at[slot - 1].id) == prefix) return &peers->at[slot - 1];
+    return NULL;
+}
+
+struct kith_peer *kith_peers_find(struct kith_peers *peers, const struct kith_id *id)
+{
+    if (peers->room == 0) return NULL;
+    for (uint32_t slot = *bucket_of(peers, kith_hotkey_prefix(id)); slot;
+         slot = peers->at[slot - 1].chain)
+        if (kith_id_eq(&peers->at[slot - 1].id, id)) return &peers->at[slot - 1];
+    return NULL;
+}
+
+struct kith_peer *kith_peers_find_prefix(struct kith_peers *peers, uint64_t prefix)
+{
+    return find(peers, prefix);
+}
+
+struct kith_peer *kith_peers_nth(const struct kith_peers *peers, uint32_t i)
+{
+    kith_assert(i < peers->count);
+    return &peers->at[peers->order[i]];
 }
 
 /* The first position in the order whose id is not below `id`. */
@@ -49,44 +102,56 @@ static uint32_t lower_bound(const struct kith_peers *peers, const struct kith_id
     return low;
 }
 
-struct kith_peer *kith_peers_find(struct kith_peers *peers, const struct kith_id *id)
+static void chain(struct kith_peers *peers, uint32_t slot)
 {
-    uint32_t i = lower_bound(peers, id);
-    if (i == peers->count) return NULL;
-    struct kith_peer *peer = &peers->at[peers->order[i]];
-    return kith_id_eq(&peer->id, id) ? peer : NULL;
+    struct kith_peer *peer = &peers->at[slot];
+    uint16_t *first = bucket_of(peers, kith_hotkey_prefix(&peer->id));
+    peer->chain = *first;
+    *first = (uint16_t)(slot + 1);
 }
 
-uint32_t kith_peers_lower(struct kith_peers *peers, uint64_t prefix)
+static void unchain(struct kith_peers *peers, const struct kith_peer *peer)
 {
-    struct kith_id least = {{0}};
-    for (int i = 0; i < KITH_DIGEST_PREFIX; i++)
-        least.bytes[i] = (uint8_t)(prefix >> (8 * (KITH_DIGEST_PREFIX - 1 - i)));
-    return lower_bound(peers, &least);
+    uint16_t *link = bucket_of(peers, kith_hotkey_prefix(&peer->id));
+    while (&peers->at[*link - 1] != peer)
+        link = &peers->at[*link - 1].chain;
+    *link = peer->chain;
 }
 
-struct kith_peer *kith_peers_find_prefix(struct kith_peers *peers, uint64_t prefix)
+/* Twice the room. False if there is no memory: the table then counts as full. */
+static bool grow_room(struct kith_peers *peers)
 {
-    uint32_t i = kith_peers_lower(peers, prefix);
-    if (i == peers->count) return NULL;
-    struct kith_peer *peer = &peers->at[peers->order[i]];
-    return kith_digest_prefix(&peer->id) == prefix ? peer : NULL;
+    uint32_t room = peers->room ? 2 * peers->room : ROOM_FIRST;
+    void *at = realloc(peers->at, room * sizeof *peers->at);
+    if (at) peers->at = at;
+    void *order = realloc(peers->order, room * sizeof *peers->order);
+    if (order) peers->order = order;
+    uint16_t *bucket = calloc(2 * room, sizeof *bucket);
+    if (!at || !order || !bucket) {
+        free(bucket);
+        return false;
+    }
+    memset(peers->at + peers->room, 0, (room - peers->room) * sizeof *peers->at);
+    free(peers->bucket);
+    peers->bucket = bucket;
+    peers->room = room;
+    for (uint32_t i = 0; i < peers->count; i++)
+        chain(peers, peers->order[i]);
+    return true;
 }
 
-struct kith_peer *kith_peers_nth(struct kith_peers *peers, uint32_t i)
-{
-    kith_assert(i < peers->count);
-    return &peers->at[peers->order[i]];
-}
+/* --- who lives --- */
 
 bool kith_peer_is_valid(const struct kith_peer *peer, uint64_t wall_ms)
 {
-    return peer->record.seq != 0 && kith_record_check_times(&peer->record, wall_ms) == 0;
+    uint64_t now_s = wall_ms / 1000;
+    return peer->seq != 0 && now_s <= peer->valid_until_s &&
+           now_s + KITH_RECORD_FUTURE_MAX_S >= peer->valid_from_s;
 }
 
 bool kith_peer_is_live(const struct kith_peer *peer, uint64_t wall_ms)
 {
-    if (peer->down || (peer->record.flags & KITH_PEER_LEAVING)) return false;
+    if (peer->down || (peer->flags & KITH_PEER_LEAVING)) return false;
     return kith_peer_is_valid(peer, wall_ms);
 }
 
@@ -98,41 +163,158 @@ uint32_t kith_peers_live(struct kith_peers *peers, uint64_t wall_ms)
     return live;
 }
 
-static void forget(struct kith_peers *peers, uint32_t position)
+struct kith_bytes kith_peer_record_bytes(const struct kith_peer *peer)
 {
-    struct kith_peer *peer = &peers->at[peers->order[position]];
-    size_t behind = peers->count - position - 1;
-    memmove(&peers->order[position], &peers->order[position + 1], behind * sizeof *peers->order);
-    peers->count--;
-    memset(peer, 0, sizeof *peer);
+    return (struct kith_bytes){peer->record_bytes, peer->record_len};
 }
 
-/* Make room by forgetting, of a few drawn at random, the one that is needed least: nobody who
- * floods us with hotkeys chooses whom we forget. False if all drawn are linked. */
-static bool make_room(struct kith_peers *peers, const struct kith_turn *turn)
+static void count(struct kith_peers *peers, const struct kith_peer *peer, uint32_t by)
 {
-    enum { DRAWS = 8, NEEDED = 3 };
-    uint32_t best = 0;
-    int best_need = NEEDED;
-    for (int draw = 0; draw < DRAWS; draw++) {
-        uint32_t position = kith_rng_below(turn->rng, peers->count);
-        const struct kith_peer *peer = &peers->at[peers->order[position]];
-        int need = kith_peer_is_live(peer, turn->wall_ms);
-        if (peer->link || peer->dial_number || peer->hot) need = NEEDED;
-        if (peer->banned_until_us > turn->now_us && need < NEEDED) need = 2;
-        if (need >= best_need) continue;
-        best = position;
-        best_need = need;
-    }
-    if (best_need == NEEDED) return false;
-    forget(peers, best);
+    peers->live += by;
+    if (peer->share) peers->serving += by;
+}
+
+bool kith_peers_recount(struct kith_peers *peers, struct kith_peer *peer, uint64_t wall_ms)
+{
+    bool live = kith_peer_is_live(peer, wall_ms);
+    if (live && peer->valid_until_s < peers->expiry_s) peers->expiry_s = peer->valid_until_s;
+    if (live == peer->told) return false;
+    peer->told = live;
+    count(peers, peer, live ? 1 : UINT32_MAX);
     return true;
 }
 
-static struct kith_peer *add(struct kith_peers *peers, const struct kith_id *id,
+bool kith_peers_may_expire(const struct kith_peers *peers, uint64_t wall_ms)
+{
+    return wall_ms / 1000 > peers->expiry_s;
+}
+
+void kith_peers_expire(struct kith_peers *peers)
+{
+    peers->expiry_s = UINT32_MAX;
+    for (uint32_t i = 0; i < peers->count; i++) {
+        const struct kith_peer *peer = kith_peers_nth(peers, i);
+        if (peer->told && peer->valid_until_s < peers->expiry_s)
+            peers->expiry_s = peer->valid_until_s;
+    }
+}
+
+/* --- the hot list --- */
+
+static void append_hot(struct kith_peers *peers, struct kith_peer *peer)
+{
+    uint16_t slot = (uint16_t)(peer - peers->at + 1);
+    peer->hot_next = 0;
+    if (peers->hot_last)
+        peers->at[peers->hot_last - 1].hot_next = slot;
+    else
+        peers->hot_first = slot;
+    peers->hot_last = slot;
+}
+
+void kith_peers_heat(struct kith_peers *peers, struct kith_peer *peer, uint8_t times)
+{
+    if (peer->hot == 0) append_hot(peers, peer);
+    peer->hot = times;
+}
+
+static struct kith_peer *pop_hot(struct kith_peers *peers)
+{
+    if (peers->hot_first == 0) return NULL;
+    struct kith_peer *peer = &peers->at[peers->hot_first - 1];
+    peers->hot_first = peer->hot_next;
+    if (peers->hot_first == 0) peers->hot_last = 0;
+    return peer;
+}
+
+struct kith_peer *kith_peers_next_hot(struct kith_peers *peers)
+{
+    struct kith_peer *peer = pop_hot(peers);
+    if (peer && --peer->hot > 0) append_hot(peers, peer);
+    return peer;
+}
+
+static void cool(struct kith_peers *peers, struct kith_peer *gone)
+{
+    uint16_t slot = (uint16_t)(gone - peers->at + 1), before = 0;
+    uint16_t at = peers->hot_first;
+    while (at != slot) {
+        before = at;
+        at = peers->at[at - 1].hot_next;
+    }
+    if (before)
+        peers->at[before - 1].hot_next = gone->hot_next;
+    else
+        peers->hot_first = gone->hot_next;
+    if (peers->hot_last == slot) peers->hot_last = before;
+}
+
+/* --- who is kept --- */
+
+static void forget(struct kith_peers *peers, struct kith_peer *peer)
+{
+    uint32_t position = lower_bound(peers, &peer->id);
+    size_t behind = peers->count - position - 1;
+    memmove(&peers->order[position], &peers->order[position + 1], behind * sizeof *peers->order);
+    peers->count--;
+    if (peer->told) count(peers, peer, UINT32_MAX);
+    if (peer->hot) cool(peers, peer);
+    unchain(peers, peer);
+    memset(peer, 0, sizeof *peer);
+    peers->bar_us = 0;
+}
+
+/* Who is needed is not forgotten; of the others first the dead, then the banned, then the worst
+ * score. */
+static uint64_t worth_of(const struct kith_peer *peer, const struct kith_turn *turn)
+{
+    if (peer->link || peer->dial_number) return 0;
+    if (peer->banned_until_us > turn->now_us) return UINT64_MAX - 1;
+    return kith_peer_is_live(peer, turn->wall_ms) ? peer->score : UINT64_MAX;
+}
+
+/* The peer that a full view would forget, NULL if all are needed; sets the bar. */
+static struct kith_peer *find_worst(struct kith_peers *peers, const struct kith_turn *turn)
+{
+    struct kith_peer *worst = NULL;
+    peers->bar = 0;
+    for (uint32_t i = 0; i < peers->count; i++) {
+        struct kith_peer *peer = kith_peers_nth(peers, i);
+        uint64_t worth = worth_of(peer, turn);
+        if (worth == 0 || worth < peers->bar) continue;
+        worst = peer;
+        peers->bar = worth;
+    }
+    peers->bar_us = turn->now_us;
+    return worst;
+}
+
+bool kith_peers_are_full(const struct kith_peers *peers)
+{
+    return peers->count == peers->max;
+}
+
+/* Does a full view have a place for this stranger? Cheap: asked of most records in a large swarm.
+ */
+static bool has_place(struct kith_peers *peers, const struct kith_id *id, bool linked,
+                      const struct kith_turn *turn)
+{
+    if (linked || !kith_peers_are_full(peers)) return true;
+    if (peers->bar_us == 0 || turn->now_us > peers->bar_us + BAR_US) find_worst(peers, turn);
+    return score_of(peers, id) < peers->bar;
+}
+
+static struct kith_peer *add(struct kith_peers *peers, const struct kith_id *id, bool linked,
                              const struct kith_turn *turn)
 {
-    if (peers->count == peers->max && !make_room(peers, turn)) return NULL;
+    uint64_t score = score_of(peers, id);
+    if (peers->count == peers->room && !kith_peers_are_full(peers) && !grow_room(peers))
+        return NULL;
+    if (kith_peers_are_full(peers)) {
+        struct kith_peer *worst = find_worst(peers, turn);
+        if (!worst || (!linked && score >= peers->bar)) return NULL;
+        forget(peers, worst);
+    }
     uint32_t slot = 0;
     while (peers->at[slot].used)
         slot++;
@@ -141,10 +323,27 @@ static struct kith_peer *add(struct kith_peers *peers, const struct kith_id *id,
     memmove(&peers->order[position + 1], &peers->order[position], behind * sizeof *peers->order);
     peers->order[position] = (uint16_t)slot;
     peers->count++;
+    peers->bar_us = 0;
     struct kith_peer *peer = &peers->at[slot];
     peer->id = *id;
     peer->used = true;
+    peer->score = score;
+    chain(peers, slot);
     return peer;
+}
+
+uint64_t kith_peers_swarm_size(struct kith_peers *peers, const struct kith_turn *turn)
+{
+    if (!kith_peers_are_full(peers)) return (uint64_t)peers->live + 1;
+    uint64_t worst = 0, kept = 0;
+    for (uint32_t i = 0; i < peers->count; i++) {
+        const struct kith_peer *peer = kith_peers_nth(peers, i);
+        if (peer->link || peer->dial_number || !kith_peer_is_live(peer, turn->wall_ms)) continue;
+        kept++;
+        if (peer->score > worst) worst = peer->score;
+    }
+    uint64_t size = worst ? (uint64_t)((double)kept / (double)worst * 18446744073709551616.0) : 0;
+    return size > (uint64_t)peers->live + 1 ? size : (uint64_t)peers->live + 1;
 }
 
 struct kith_peer *kith_peers_contact(struct kith_peers *peers, const struct kith_id *id,
@@ -153,7 +352,12 @@ struct kith_peer *kith_peers_contact(struct kith_peers *peers, const struct kith
 {
     if (kith_id_eq(id, &peers->self)) return NULL;
     struct kith_peer *peer = kith_peers_find(peers, id);
-    if (!peer) peer = add(peers, id, turn);
+    /* An address without evidence of life takes the place of another such, never of a record. */
+    if (!peer && kith_peers_are_full(peers)) {
+        find_worst(peers, turn);
+        if (peers->bar != UINT64_MAX) return NULL;
+    }
+    if (!peer) peer = add(peers, id, false, turn);
     if (!peer) return NULL;
     /* What a peer says of itself in a live record goes before a hint. */
     if (kith_peer_is_live(peer, turn->wall_ms) && peer->addr_count) return peer;
@@ -162,6 +366,8 @@ struct kith_peer *kith_peers_contact(struct kith_peers *peers, const struct kith
         peer->addr[peer->addr_count++] = addr[i];
     return peer;
 }
+
+/* --- records --- */
 
 /* A token bucket over signature checks, so that a flood of records costs a bounded share of a core.
  */
@@ -195,57 +401,86 @@ void kith_peers_count_refusal(struct kith_stats *stats, int err)
         stats->drop_malformed++;
 }
 
-/* Against what is known of the hotkey: 0 if newer, EXISTS if the same, else REPLAY. */
-static int check_sequence(const struct kith_peer *known, const struct kith_peer_record *record,
-                          struct kith_bytes bytes, struct kith_stats *stats)
-{
-    if (!known || record->seq > known->record.seq) return 0;
-    if (record->seq < known->record.seq) return KITH_ERR_REPLAY;
-    bool same =
-        bytes.len == known->record_len && memcmp(bytes.at, known->record_bytes, bytes.len) == 0;
-    if (!same) stats->equivocations++;
-    return same ? KITH_ERR_EXISTS : KITH_ERR_REPLAY;
-}
-
 static int validate(struct kith_peers *peers, struct kith_bytes bytes, const struct kith_turn *turn,
                     struct kith_peer_record *ret)
 {
     int err = kith_record_open(bytes, &peers->swarm, ret);
     if (err) return err;
     if (ret->flags & (KITH_PEER_CONTACT | KITH_PEER_OBSERVER)) return KITH_ERR_INVALID;
-    if (ret->version_min > 1 || ret->version_max < 1) return KITH_ERR_VERSION;
+    if (ret->version_min > KITH_OVERLAY_VERSION || ret->version_max < KITH_OVERLAY_VERSION)
+        return KITH_ERR_VERSION;
     err = kith_record_check_times(ret, turn->wall_ms);
-    if (err) return err;
-    const struct kith_peer *known = kith_peers_find(peers, &ret->hotkey);
-    err = check_sequence(known, ret, bytes, turn->stats);
     if (err) return err;
     if (!pay_for_check(peers, turn->now_us)) return KITH_ERR_FULL;
     return kith_record_verify(bytes, &peers->swarm, &ret->hotkey, peers->scheme);
 }
 
-int kith_peers_accept(struct kith_peers *peers, struct kith_bytes bytes,
-                      const struct kith_turn *turn, struct kith_peer **ret)
+int kith_peers_check(struct kith_peers *peers, struct kith_bytes bytes,
+                     const struct kith_turn *turn)
 {
     struct kith_peer_record record;
     int err = validate(peers, bytes, turn, &record);
-    if (err) {
-        if (err != KITH_ERR_EXISTS) kith_peers_count_refusal(turn->stats, err);
-        return err;
+    if (err) kith_peers_count_refusal(turn->stats, err);
+    return err;
+}
+
+/* From the head alone, before anything else of the record is believed: 0 if it is worth a look. */
+static int look_up(struct kith_peers *peers, const struct kith_record_claim *claim, bool linked,
+                   const struct kith_turn *turn)
+{
+    const struct kith_peer *known = kith_peers_find(peers, &claim->hotkey);
+    if (!known) {
+        bool own = kith_id_eq(&claim->hotkey, &peers->self);
+        return own || has_place(peers, &claim->hotkey, linked, turn) ? 0 : KITH_ERR_NOT_FOUND;
     }
-    if (kith_id_eq(&record.hotkey, &peers->self)) {
-        *ret = NULL;
-        return KITH_ERR_IN_USE;
-    }
-    struct kith_peer *peer = kith_peers_find(peers, &record.hotkey);
-    if (!peer) peer = add(peers, &record.hotkey, turn);
-    if (!peer) return KITH_ERR_FULL;
-    peer->record = record;
+    if (claim->seq > known->seq) return 0;
+    if (claim->seq == known->seq && claim->mark == known->mark) return KITH_ERR_EXISTS;
+    turn->stats->equivocations += claim->seq == known->seq;
+    return KITH_ERR_REPLAY;
+}
+
+static void take(struct kith_peers *peers, struct kith_peer *peer, struct kith_bytes bytes,
+                 const struct kith_peer_record *record, const struct kith_turn *turn)
+{
+    struct kith_record_claim claim;
+    bool is_record = kith_record_peek(bytes, &claim);
+    kith_assert(is_record);
+    if (peer->told) count(peers, peer, UINT32_MAX);
+    peer->seq = record->seq;
+    peer->mark = claim.mark;
+    peer->valid_from_s = record->valid_from_s;
+    peer->valid_until_s = record->valid_until_s;
+    peer->flags = record->flags;
+    peer->share = record->share;
+    peer->round = record->round;
+    memcpy(peer->class_id, record->class_id, KITH_CLASS_LEN);
     peer->record_len = (uint16_t)bytes.len;
     memcpy(peer->record_bytes, bytes.at, bytes.len);
-    peer->addr_count = record.addr_count;
-    memcpy(peer->addr, record.addr, sizeof peer->addr);
+    peer->addr_count = (uint8_t)record->addr_count;
+    memcpy(peer->addr, record->addr, sizeof peer->addr);
     peer->heard_us = turn->now_us;
     peer->down = false;
+    if (peer->told) count(peers, peer, 1);
+}
+
+int kith_peers_accept(struct kith_peers *peers, struct kith_bytes bytes, bool linked,
+                      const struct kith_turn *turn, struct kith_peer **ret)
+{
+    struct kith_peer_record record;
+    struct kith_record_claim claim;
+    *ret = NULL;
+    int err = kith_record_peek(bytes, &claim) ? look_up(peers, &claim, linked, turn) : 0;
+    if (err == KITH_ERR_EXISTS || err == KITH_ERR_NOT_FOUND) return err;
+    if (!err) err = validate(peers, bytes, turn, &record);
+    if (err) {
+        kith_peers_count_refusal(turn->stats, err);
+        return err;
+    }
+    if (kith_id_eq(&record.hotkey, &peers->self)) return KITH_ERR_IN_USE;
+    struct kith_peer *peer = kith_peers_find(peers, &record.hotkey);
+    if (!peer) peer = add(peers, &record.hotkey, linked, turn);
+    if (!peer) return KITH_ERR_NOT_FOUND;
+    take(peers, peer, bytes, &record, turn);
     *ret = peer;
     return 0;
 }

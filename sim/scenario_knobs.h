@@ -36,7 +36,9 @@
       "a round takes at least so much virtual time")                                               \
     X("no-dht", NULL, "false", NOT, node.dht, 0, 0, "", "use links and peer exchange only")        \
     X("links-max", "N", "64", U32, node.links_max, 2, 256, "", "links that a node takes")          \
-    X("links-wanted", "N", "12", U32, node.links_wanted, 1, 256, "",                               \
+    X("view", "N", "128", U32, node.peers_max, 8, 4096, "",                                        \
+      "peers that a node keeps; of a larger swarm, a sample")                                      \
+    X("links-wanted", "N", "8", U32, node.links_wanted, 1, 256, "",                                \
       "links that a node dials and keeps while idle")                                              \
     X("gflops", "G", "1", REAL, gflops, 0.000001, 1e6, "", "how fast a node trains, in GFLOP/s")   \
     X("bandwidth", "MBPS", "0", REAL, bandwidth_mbps, 0, 1e6, "",                                  \

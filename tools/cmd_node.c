@@ -114,6 +114,7 @@ static void read_network(struct setup *setup)
     struct kith_shell_config *shell = &setup->shell;
     setup->config.peers = !kith_args_has(args, "no-peers");
     setup->config.dht = !kith_args_has(args, "no-dht");
+    setup->config.peers_max = (uint32_t)kith_args_int(args, "view");
     kith_ip_parse(kith_args_text(args, "bind"), &shell->bind);
     if (kith_args_has(args, "port")) shell->bind.port = (uint16_t)kith_args_int(args, "port");
     shell->address_count = kith_args_all(args, "address", address);

@@ -130,7 +130,8 @@ const struct kith_command kith_command_swarm_show = {
     WORD("log", "FORM", "text", "text json", "how reports are printed"),                           \
         WORD("log-level", "LEVEL", "info", "debug info warning error", "the least level printed"), \
         FLAG("no-peers", "learn alone"),                                                           \
-        FLAG("no-dht", "use the given addresses and peer exchange only")
+        FLAG("no-dht", "use the given addresses and peer exchange only"),                          \
+        INT("view", "N", "128", 8, 4096, "peers that are kept; of a larger swarm, a sample")
 
 static const struct kith_option node_options[] = {
     {.name = "port",

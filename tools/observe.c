@@ -81,6 +81,7 @@ int kith_observe(struct kith_observer *observer)
         return status;
     }
     config.observer = true;
+    config.peers_max = KITH_OBSERVE_PEERS_MAX;
     config.links_wanted = LINKS_WANTED;
     make_key(&config.keypair);
     struct kith_shell_config shell = {

@@ -1,4 +1,5 @@
-/* peers, links, spread, dialer: who knows whom, and what is refused. */
+/* peers, links, spread, filter, dialer: who knows whom, and what is refused. */
+#include "overlay/filter.h"
 #include "tests/unit/overlay_pair.h"
 
 static struct kith_peer *seen_by(struct room *room, int i, int whom)
@@ -82,7 +83,7 @@ static int accept_at(struct room *room, int i, struct kith_bytes bytes)
 {
     struct kith_turn turn = room_turn(room, i);
     struct kith_peer *peer;
-    return kith_peers_accept(&room->at[i].overlay.peers, bytes, &turn, &peer);
+    return kith_peers_accept(&room->at[i].overlay.peers, bytes, false, &turn, &peer);
 }
 
 static struct kith_peer_record stranger(struct room *room, struct kith_keypair *ret_keypair)
@@ -183,7 +184,7 @@ static void gossip_never_prolongs_a_life(void)
     check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
     struct kith_turn turn = room_turn(room, 0);
     kith_spread_hot(&room->at[0].overlay.spread,
-                    kith_peers_find(&room->at[0].overlay.peers, &keypair.hotkey), &turn);
+                    kith_peers_find(&room->at[0].overlay.peers, &keypair.hotkey), true, &turn);
     room_pass(room, 10 * KITH_SECOND_US);
     check_int(room->at[1].stats.peers, 2);
     room_pass(room, 36 * KITH_SECOND_US);
@@ -208,24 +209,180 @@ static void who_is_not_where_it_says_is_not_live(void)
     room_free(room);
 }
 
-static void full_table_forgets_at_random_but_never_the_linked(void)
+/* The i-th of many strangers, sealed. */
+static struct kith_bytes many(struct room *room, uint32_t i, struct kith_id *ret_hotkey,
+                              uint8_t buffer[static KITH_RECORD_MAX])
+{
+    uint8_t seed[KITH_SEED_LEN] = {7, (uint8_t)i, (uint8_t)(i >> 8)};
+    struct kith_keypair keypair;
+    struct kith_peer_record record = stranger(room, &keypair);
+    kith_keypair_from_seed(&keypair, seed);
+    record.hotkey = keypair.hotkey;
+    record.started_ms = room->wall_ms - 1000;
+    *ret_hotkey = keypair.hotkey;
+    return seal(room, &record, &keypair, buffer);
+}
+
+static void a_full_view_keeps_the_linked_and_the_least_scores(void)
 {
     struct room *room = room_new(2, 1024);
     room_start(room);
+    struct kith_peers *peers = &room->at[0].overlay.peers;
+    uint64_t least_lost = UINT64_MAX, most_kept = 0;
+    struct kith_id hotkey[100];
     for (uint32_t i = 0; i < 100; i++) {
-        uint8_t seed[KITH_SEED_LEN] = {7, (uint8_t)i}, buffer[KITH_RECORD_MAX];
-        struct kith_keypair keypair;
-        struct kith_peer_record record = stranger(room, &keypair);
-        kith_keypair_from_seed(&keypair, seed);
-        record.hotkey = keypair.hotkey;
-        check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+        uint8_t buffer[KITH_RECORD_MAX];
+        int err = accept_at(room, 0, many(room, i, &hotkey[i], buffer));
+        check(err == 0 || (i >= 15 && err == KITH_ERR_NOT_FOUND));
     }
-    check_int(room->at[0].overlay.peers.count, 16);
+    check_int(peers->count, 16);
     check(seen_by(room, 0, 1) != NULL);
-    for (uint32_t i = 1; i < 16; i++) {
-        const struct kith_id *a = &kith_peers_nth(&room->at[0].overlay.peers, i - 1)->id;
-        check(kith_id_cmp(a, &kith_peers_nth(&room->at[0].overlay.peers, i)->id) < 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        uint64_t score = kith_hash_short(peers->key, hotkey[i].bytes, KITH_ID_LEN);
+        bool kept = kith_peers_find(peers, &hotkey[i]) != NULL;
+        if (kept && score > most_kept) most_kept = score;
+        if (!kept && score < least_lost) least_lost = score;
     }
+    check(most_kept < least_lost);
+    for (uint32_t i = 1; i < 16; i++)
+        check(kith_id_cmp(&kith_peers_nth(peers, i - 1)->id, &kith_peers_nth(peers, i)->id) < 0);
+    /* Refused before its signature was looked at. */
+    check_int(room->at[0].stats.drop_signature, 0);
+    /* 102 nodes: the estimate from 15 of them is rough. */
+    struct kith_turn turn = room_turn(room, 0);
+    uint64_t size = kith_peers_swarm_size(peers, &turn);
+    check(size > 50 && size < 200);
+    room_free(room);
+}
+
+static void news_of_strangers_pass_through_a_full_view_once(void)
+{
+    struct room *room = room_new(2, 1024);
+    struct kith_id hotkey, last = {{0}};
+    uint8_t buffer[KITH_RECORD_MAX], encoded[1024];
+    struct kith_bytes record = {NULL, 0};
+    room_start(room);
+    uint32_t i = 0;
+    do {
+        record = many(room, i, &last, buffer);
+    } while (accept_at(room, 0, record) == 0 && ++i < 200);
+    struct kith_overlay *overlay = &room->at[0].overlay;
+    check(!kith_peers_find(&overlay->peers, &last)); /* its view had no place for this one */
+    check(kith_peers_find(&room->at[1].overlay.peers, &last) == NULL);
+
+    struct kith_msg msg = {.type = KITH_MSG_PEERS};
+    msg.peers.count = 1;
+    msg.peers.record[0] = record;
+    struct kith_turn turn = room_turn(room, 0);
+    kith_link link = seen_by(room, 0, 1)->link;
+    for (int times = 0; times < 3; times++)
+        kith_overlay_on_message(overlay, link, kith_msg_encode(&msg, encoded, sizeof encoded),
+                                &turn);
+    check_int(overlay->spread.news_count, 1);
+    room_pass(room, KITH_SECOND_US / 2);
+    check(kith_peers_find(&room->at[1].overlay.peers, &last) != NULL);
+
+    buffer[record.len - 1] ^= 1; /* another's forgery goes nowhere */
+    record = many(room, i + 1, &hotkey, buffer);
+    buffer[record.len - 1] ^= 1;
+    uint64_t forged = room->at[0].stats.drop_signature;
+    msg.peers.record[0] = record;
+    kith_overlay_on_message(overlay, link, kith_msg_encode(&msg, encoded, sizeof encoded), &turn);
+    check(overlay->spread.news_count <= 1);
+    check(room->at[0].stats.drop_signature <= forged + 1);
+    room_free(room);
+}
+
+static void records_sent_are_bounded_whatever_comes(void)
+{
+    /* A crowd of newcomers at one of two nodes, and nothing else for ten seconds. */
+    struct room *room = room_new(2, 1024);
+    room_start(room);
+    uint64_t before = room->at[0].stats.bytes_out;
+    for (uint32_t i = 0; i < 300; i++) {
+        struct kith_id hotkey;
+        uint8_t buffer[KITH_RECORD_MAX], encoded[1024];
+        struct kith_msg msg = {.type = KITH_MSG_PEERS};
+        msg.peers.count = 1;
+        msg.peers.record[0] = many(room, i, &hotkey, buffer);
+        struct kith_turn turn = room_turn(room, 0);
+        kith_overlay_on_message(&room->at[0].overlay, seen_by(room, 0, 1)->link,
+                                kith_msg_encode(&msg, encoded, sizeof encoded), &turn);
+    }
+    room_pass(room, 10 * KITH_SECOND_US);
+    uint64_t records = KITH_RECORDS_SAVED + 11 * KITH_RECORDS_PER_TICK;
+    check(room->at[0].stats.bytes_out - before < records * 240 + 11 * 200);
+    room_free(room);
+}
+
+static void lives_grow_with_the_swarm(void)
+{
+    static const struct {
+        uint32_t live, life_s, every_s;
+    } rows[] = {{1, 45, 15}, {15, 45, 15}, {63, 45, 16}, {99, 56, 25}, {999, 562, 250}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct room *room = room_new(1, 64);
+        room_start(room);
+        struct kith_overlay *overlay = &room->at[0].overlay;
+        struct kith_turn turn = room_turn(room, 0);
+        overlay->peers.live = rows[i].live;
+        overlay->own_at_us = room->now_us;
+        kith_overlay_on_deadline(overlay, &turn);
+        check_int(overlay->own.valid_until_s - overlay->own.valid_from_s, rows[i].life_s);
+        uint64_t every_us = overlay->own_at_us - room->now_us;
+        check(every_us >= rows[i].every_s * KITH_SECOND_US * 15 / 16);
+        check(every_us <= rows[i].every_s * KITH_SECOND_US * 17 / 16);
+        room_free(room);
+    }
+}
+
+/* What one of two missed, though nothing is hot any more, the other finds out and sends. */
+static void who_lacks_a_record_is_found_out(void)
+{
+    struct room *room = room_new(2, 1024);
+    room_start(room);
+    room_pass(room, 5 * KITH_SECOND_US);
+    struct kith_id hotkey;
+    uint8_t buffer[KITH_RECORD_MAX];
+    room->at[0].overlay.spread.next_fill = UINT32_MAX;
+    check_int(accept_at(room, 0, many(room, 1, &hotkey, buffer)), 0);
+    kith_peers_find(&room->at[0].overlay.peers, &hotkey)->addr_count = 0; /* never dialled */
+    room->at[0].overlay.spread.budget = 0;
+    room_pass(room, 3 * KITH_SECOND_US);
+    check(kith_peers_find(&room->at[1].overlay.peers, &hotkey) != NULL);
+    room_free(room);
+}
+
+static void a_filter_knows_its_own(void)
+{
+    struct room *room = room_new(2, 1024);
+    struct kith_turn turn = room_turn(room, 0);
+    struct kith_id hotkey[40];
+    uint8_t buffer[KITH_RECORD_MAX], bytes[KITH_FILTER_MAX];
+    for (uint32_t i = 0; i < 40; i++)
+        many(room, i, &hotkey[i], buffer);
+    for (uint32_t i = 0; i < 12; i++) {
+        struct kith_id id;
+        check_int(accept_at(room, 0, many(room, i, &id, buffer)), 0);
+        check_int(accept_at(room, 1, many(room, 11 - i, &id, buffer)), 0);
+    }
+    struct kith_peers *peers = &room->at[0].overlay.peers, *others = &room->at[1].overlay.peers;
+    /* They differ in their own hotkeys alone. */
+    uint64_t mine = kith_filter_set(peers, &turn) ^
+                    kith_rng_at(0, kith_hotkey_prefix(&room->at[0].keypair.hotkey));
+    uint64_t theirs = kith_filter_set(others, &turn) ^
+                      kith_rng_at(0, kith_hotkey_prefix(&room->at[1].keypair.hotkey));
+    check(mine == theirs);
+    uint32_t wrong = 0;
+    for (int times = 0; times < 100; times++) {
+        struct kith_bytes filter = kith_filter_of(peers, &turn, bytes);
+        check(kith_filter_has(filter, &room->at[0].keypair.hotkey));
+        for (uint32_t i = 0; i < 12; i++)
+            check(kith_filter_has(filter, &hotkey[i]));
+        for (uint32_t i = 12; i < 40; i++)
+            wrong += kith_filter_has(filter, &hotkey[i]);
+    }
+    check(wrong < 100 * 28 / 50);
     room_free(room);
 }
 
@@ -388,7 +545,12 @@ int main(void)
     run(sequence_decides);
     run(gossip_never_prolongs_a_life);
     run(who_is_not_where_it_says_is_not_live);
-    run(full_table_forgets_at_random_but_never_the_linked);
+    run(a_full_view_keeps_the_linked_and_the_least_scores);
+    run(news_of_strangers_pass_through_a_full_view_once);
+    run(records_sent_are_bounded_whatever_comes);
+    run(lives_grow_with_the_swarm);
+    run(who_lacks_a_record_is_found_out);
+    run(a_filter_knows_its_own);
     run(flood_of_records_is_checked_at_a_bounded_rate);
     run(simultaneous_dials_leave_one_link);
     run(who_never_says_hello_is_hung_up);

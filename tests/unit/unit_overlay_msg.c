@@ -20,20 +20,15 @@ static struct kith_msg sample(enum kith_msg_type type)
         msg.ping.number = UINT64_MAX;
         if (type == KITH_MSG_PONG) msg.ping.wall_ms = 1;
         break;
-    case KITH_MSG_DIGEST:
-        msg.digest.last = UINT64_MAX;
-        msg.digest.count = 2;
-        msg.digest.entry[0] = (struct kith_digest_entry){5, 6};
-        msg.digest.entry[1] = (struct kith_digest_entry){7, 8};
-        break;
     case KITH_MSG_PEERS:
         msg.peers.count = 2;
         msg.peers.record[0] = (struct kith_bytes){record, 64};
         msg.peers.record[1] = (struct kith_bytes){record, sizeof record};
-        break;
-    case KITH_MSG_WANT_PEERS:
-        msg.want_peers.count = 1;
-        msg.want_peers.prefix[0] = 9;
+        msg.peers.want_count = 2;
+        msg.peers.want[0] = (struct kith_want){5, 6};
+        msg.peers.want[1] = (struct kith_want){UINT64_MAX, 8};
+        msg.peers.set = UINT64_MAX;
+        msg.peers.filter = (struct kith_bytes){record, 9};
         break;
     case KITH_MSG_HEAD_WANT:
     case KITH_MSG_HEAD:
@@ -120,26 +115,35 @@ static void wrong_shapes_are_refused(void)
     kith_pack_uint(&pack, 0);
     kith_pack_uint(&pack, 0);
     check_int(decode_of(&pack), KITH_ERR_TYPE);
-
-    pack = kith_pack_into(buffer, sizeof buffer);
-    kith_pack_array(&pack, 2);
-    kith_pack_uint(&pack, KITH_MSG_PEERS);
-    kith_pack_array(&pack, KITH_PEERS_PER_MSG + 1);
-    for (int i = 0; i <= KITH_PEERS_PER_MSG; i++)
-        kith_pack_bin(&pack, (struct kith_bytes){record, 64});
-    check_int(decode_of(&pack), KITH_ERR_RANGE);
 }
 
-static void digest_must_be_sorted_and_in_range(void)
+/* A PEERS message with these lengths of its wants and of its filter. */
+static int decode_peers(uint32_t records, size_t wants, size_t filter)
 {
-    struct kith_msg msg = sample(KITH_MSG_DIGEST), decoded;
-    msg.digest.entry[1].prefix = 4;
-    struct kith_bytes bytes = kith_msg_encode(&msg, buffer, sizeof buffer);
-    check_int(kith_msg_decode(bytes, &decoded), KITH_ERR_RANGE);
-    msg = sample(KITH_MSG_DIGEST);
-    msg.digest.last = 6;
-    bytes = kith_msg_encode(&msg, buffer, sizeof buffer);
-    check_int(kith_msg_decode(bytes, &decoded), KITH_ERR_RANGE);
+    struct kith_pack pack = kith_pack_into(buffer, sizeof buffer);
+    static const uint8_t bytes[KITH_FILTER_MAX + 1];
+    kith_pack_array(&pack, 5);
+    kith_pack_uint(&pack, KITH_MSG_PEERS);
+    kith_pack_array(&pack, records);
+    for (uint32_t i = 0; i < records; i++)
+        kith_pack_bin(&pack, (struct kith_bytes){record, 64});
+    kith_pack_bin(&pack, (struct kith_bytes){bytes, wants});
+    kith_pack_uint(&pack, 0);
+    kith_pack_bin(&pack, (struct kith_bytes){bytes, filter});
+    return decode_of(&pack);
+}
+
+static void peers_have_limits(void)
+{
+    check_int(decode_peers(0, 0, 0), 0);
+    check_int(decode_peers(KITH_PEERS_PER_MSG, 16 * KITH_WANTS_MAX, KITH_FILTER_MAX), 0);
+    check_int(decode_peers(KITH_PEERS_PER_MSG + 1, 0, 0), KITH_ERR_RANGE);
+    check_int(decode_peers(0, 15, 0), KITH_ERR_INVALID);
+    check_int(decode_peers(0, 17, 0), KITH_ERR_INVALID);
+    check_int(decode_peers(0, 16 * KITH_WANTS_MAX + 16, 0), KITH_ERR_RANGE);
+    check_int(decode_peers(0, 0, 8), KITH_ERR_INVALID); /* a salt and no bits */
+    check_int(decode_peers(0, 0, 9), 0);
+    check_int(decode_peers(0, 0, KITH_FILTER_MAX + 1), KITH_ERR_RANGE);
 }
 
 static void control_has_a_limit(void)
@@ -156,7 +160,7 @@ static void control_has_a_limit(void)
 static void purposes_are_told_without_decoding(void)
 {
     for (int type = KITH_MSG_HELLO; type < KITH_MSG_TYPES; type++) {
-        bool is_gossip = type <= KITH_MSG_WANT_PEERS;
+        bool is_gossip = type <= KITH_MSG_PEERS;
         bool has_kind = type == KITH_MSG_HEAD_WANT || type == KITH_MSG_HEAD;
         bool has_object = type >= KITH_MSG_WANT && type <= KITH_MSG_NOPE;
         struct kith_msg msg = sample((enum kith_msg_type)type);
@@ -182,7 +186,7 @@ int main(void)
     run(every_message_survives);
     run(every_cut_is_refused);
     run(wrong_shapes_are_refused);
-    run(digest_must_be_sorted_and_in_range);
+    run(peers_have_limits);
     run(control_has_a_limit);
     run(purposes_are_told_without_decoding);
     return test_end();
