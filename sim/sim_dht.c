@@ -10,6 +10,7 @@ enum {
     REPLICAS_MAX = 8,
     NONE = UINT32_MAX,
     LIES_MAX = KITH_DHT_VALUES_MAX,
+    PAGE = 64, /* values that are allocated together */
 };
 
 /* A node in one life: when it goes down, what it held is gone. */
@@ -45,7 +46,8 @@ struct kith_sim_dht {
     struct kith_sim_dht_config config;
     struct kith_rng rng;
     struct node *nodes;
-    struct value *values; /* a ring: [head, head + count), oldest first */
+    struct value **pages; /* of PAGE values, NULL until used: a ring [head, head + count) of values,
+                           * oldest first */
     uint32_t head;
     uint32_t count;
     struct bucket *buckets;
@@ -78,6 +80,16 @@ static bool config_fits(const struct kith_sim_dht_config *config)
     return config->key_limit > 0 && config->key_limit <= KITH_DHT_VALUES_MAX;
 }
 
+static uint32_t pages_of(const struct kith_sim_dht_config *config)
+{
+    return (config->values_max + PAGE - 1) / PAGE;
+}
+
+static struct value *value_at(const struct kith_sim_dht *dht, uint32_t slot)
+{
+    return &dht->pages[slot / PAGE][slot % PAGE];
+}
+
 int kith_sim_dht_new(const struct kith_sim_dht_config *config,
                      const uint8_t seed[static KITH_SEED_LEN], struct kith_sim_dht **ret_dht)
 {
@@ -89,9 +101,9 @@ int kith_sim_dht_new(const struct kith_sim_dht_config *config,
     if (!dht) return KITH_ERR_NOMEM;
     dht->config = *config;
     dht->nodes = calloc(config->nodes, sizeof *dht->nodes);
-    dht->values = calloc(config->values_max, sizeof *dht->values);
+    dht->pages = calloc(pages_of(config), sizeof *dht->pages);
     dht->buckets = calloc(buckets, sizeof *dht->buckets);
-    if (!dht->nodes || !dht->values || !dht->buckets) {
+    if (!dht->nodes || !dht->pages || !dht->buckets) {
         kith_sim_dht_free(dht);
         return KITH_ERR_NOMEM;
     }
@@ -109,7 +121,9 @@ void kith_sim_dht_free(struct kith_sim_dht *dht)
 {
     if (!dht) return;
     free(dht->buckets);
-    free(dht->values);
+    for (uint32_t i = 0; dht->pages && i < pages_of(&dht->config); i++)
+        free(dht->pages[i]);
+    free(dht->pages);
     free(dht->nodes);
     free(dht);
 }
@@ -129,7 +143,7 @@ static struct bucket *bucket_of(struct kith_sim_dht *dht,
 
 static void forget_oldest(struct kith_sim_dht *dht)
 {
-    struct value *value = &dht->values[dht->head];
+    struct value *value = value_at(dht, dht->head);
     /* The oldest of all is the oldest of its bucket. */
     struct bucket *bucket = bucket_of(dht, value->key);
     bucket->oldest = value->next;
@@ -142,7 +156,7 @@ static void forget_oldest(struct kith_sim_dht *dht)
 static void forget_expired(struct kith_sim_dht *dht, uint64_t now_us)
 {
     uint64_t life_us = dht->config.expiry_us + dht->config.stale_us;
-    while (dht->count > 0 && dht->values[dht->head].put_us + life_us <= now_us)
+    while (dht->count > 0 && value_at(dht, dht->head)->put_us + life_us <= now_us)
         forget_oldest(dht);
 }
 
@@ -180,8 +194,12 @@ static uint32_t store(struct kith_sim_dht *dht, uint32_t node,
                       uint64_t now_us)
 {
     if (dht->count == dht->config.values_max) forget_oldest(dht);
-    uint32_t slot = (dht->head + dht->count++) % dht->config.values_max;
-    struct value *value = &dht->values[slot];
+    uint32_t slot = (dht->head + dht->count) % dht->config.values_max;
+    struct value **page = &dht->pages[slot / PAGE];
+    if (!*page) *page = calloc(PAGE, sizeof **page);
+    if (!*page) return 0; /* out of memory: as if nobody took it */
+    dht->count++;
+    struct value *value = value_at(dht, slot);
     *value = (struct value){.put_us = now_us, .len = (uint32_t)bytes.len, .next = NONE};
     memcpy(value->key, key, KITH_DHT_KEY_LEN);
     memcpy(value->bytes, bytes.at, bytes.len);
@@ -189,7 +207,7 @@ static uint32_t store(struct kith_sim_dht *dht, uint32_t node,
     pick_replicas(dht, dht->nodes[node].group, value);
 
     struct bucket *bucket = bucket_of(dht, key);
-    if (bucket->youngest != NONE) dht->values[bucket->youngest].next = slot;
+    if (bucket->youngest != NONE) value_at(dht, bucket->youngest)->next = slot;
     if (bucket->oldest == NONE) bucket->oldest = slot;
     bucket->youngest = slot;
     return value->replica_count;
@@ -269,8 +287,8 @@ static bool is_given(const struct kith_sim_dht_answer *answer, const struct valu
 static void give(const struct kith_sim_dht *dht, const uint8_t key[static KITH_DHT_KEY_LEN],
                  const struct view *view, uint32_t first, struct kith_sim_dht_answer *ret)
 {
-    for (uint32_t i = first; i != NONE; i = dht->values[i].next) {
-        const struct value *value = &dht->values[i];
+    for (uint32_t i = first; i != NONE; i = value_at(dht, i)->next) {
+        const struct value *value = value_at(dht, i);
         if (memcmp(value->key, key, KITH_DHT_KEY_LEN) != 0) continue;
         if (!is_seen(dht, value, view) || is_given(ret, value)) continue;
         if (ret->count == dht->config.key_limit) {
@@ -299,8 +317,8 @@ static struct kith_bytes lie(struct kith_sim_dht *dht, uint32_t slot, struct kit
         break;
     default: { /* what was stored under some key */
         uint32_t at = (dht->head + kith_rng_below(&dht->rng, dht->count)) % dht->config.values_max;
-        len = dht->values[at].len;
-        memcpy(bytes, dht->values[at].bytes, len);
+        len = value_at(dht, at)->len;
+        memcpy(bytes, value_at(dht, at)->bytes, len);
         break;
     }
     }

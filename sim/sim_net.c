@@ -8,6 +8,8 @@
 #include "sim/sim_net_inside.h"
 #include "training/explog.h"
 
+enum { LINKS_FIRST = 64 };
+
 int kith_sim_net_new(const struct kith_sim_net_config *config,
                      const uint8_t seed[static KITH_SEED_LEN], struct kith_sim_net **ret_net)
 {
@@ -24,8 +26,7 @@ int kith_sim_net_new(const struct kith_sim_net_config *config,
     net->latency_key = kith_rng_u64(&net->rng);
     kith_sim_pool_init(&net->pool, config->flight_max);
     net->stations = calloc(config->nodes, sizeof *net->stations);
-    net->links = malloc(config->links_max * sizeof *net->links);
-    if (!net->stations || !net->links) {
+    if (!net->stations) {
         kith_sim_net_free(net);
         return KITH_ERR_NOMEM;
     }
@@ -107,6 +108,19 @@ static void unlist_end(struct kith_sim_net *net, struct kith_net_end *end)
     end->is_open = false;
 }
 
+static bool has_room_for_link(struct kith_sim_net *net)
+{
+    if (net->links_used < net->links_size) return true;
+    uint32_t size = net->links_size > 0 ? 2 * net->links_size : LINKS_FIRST;
+    if (size > net->config.links_max) size = net->config.links_max;
+    if (size == net->links_size) return false;
+    struct kith_net_link *links = realloc(net->links, size * sizeof *links);
+    if (!links) return false;
+    net->links = links;
+    net->links_size = size;
+    return true;
+}
+
 struct kith_net_link *kith_net_new_link(struct kith_sim_net *net)
 {
     struct kith_net_link *link;
@@ -116,7 +130,7 @@ struct kith_net_link *kith_net_new_link(struct kith_sim_net *net)
         net->links_free = link->next_free;
         generation = link->generation + 1;
     } else {
-        if (net->links_used == net->config.links_max) return NULL;
+        if (!has_room_for_link(net)) return NULL;
         link = &net->links[net->links_used++];
     }
     memset(link, 0, sizeof *link);

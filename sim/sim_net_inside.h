@@ -91,7 +91,8 @@ struct kith_sim_net {
     struct kith_rng rng;
     uint64_t latency_key;
     struct kith_net_station *stations;
-    struct kith_net_link *links;
+    struct kith_net_link *links; /* [links_size]: moves when a link is added */
+    uint32_t links_size;
     struct kith_net_dial *dials;
     uint32_t links_used; /* slots ever in use: [0, links_used) */
     uint32_t links_free;

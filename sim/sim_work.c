@@ -11,6 +11,7 @@ enum state { IDLE, WAITING, RUNNING, DONE };
 
 struct place {
     struct kith_job *job; /* the node's own */
+    struct kith_job *run; /* what is run: a copy that nobody cancels; kept for the next */
     enum state state;
     uint32_t prev; /* of the nodes that wait */
     uint32_t next;
@@ -19,9 +20,9 @@ struct place {
 #define NONE UINT32_MAX
 
 struct kith_sim_work {
-    struct place *places;  /* [nodes] */
-    struct kith_job *runs; /* [nodes] what is run: a copy that nobody cancels */
-    uint32_t first;        /* of those that wait, in the order of lending */
+    struct place *places; /* [nodes] */
+    uint32_t nodes;
+    uint32_t first; /* of those that wait, in the order of lending */
     uint32_t last;
     uint64_t count;
     bool is_closing;
@@ -46,11 +47,6 @@ static void unlink_node(struct kith_sim_work *work, uint32_t node)
         work->last = place->prev;
 }
 
-static void run_job(struct kith_sim_work *work, const struct place *place)
-{
-    kith_job_run(&work->runs[place - work->places]);
-}
-
 static void *work_on(void *context)
 {
     struct kith_sim_work *work = context;
@@ -64,7 +60,7 @@ static void *work_on(void *context)
         unlink_node(work, work->first);
         place->state = RUNNING;
         pthread_mutex_unlock(&work->mutex);
-        run_job(work, place);
+        kith_job_run(place->run);
         pthread_mutex_lock(&work->mutex);
         place->state = DONE;
         work->count++;
@@ -95,8 +91,8 @@ int kith_sim_work_new(uint32_t nodes, uint32_t threads, struct kith_sim_work **r
     pthread_cond_init(&work->waiting, NULL);
     pthread_cond_init(&work->done, NULL);
     work->places = calloc(nodes, sizeof *work->places);
-    work->runs = calloc(nodes, sizeof *work->runs);
-    int err = work->places && work->runs ? start_threads(work, threads - 1) : KITH_ERR_NOMEM;
+    work->nodes = nodes;
+    int err = work->places ? start_threads(work, threads - 1) : KITH_ERR_NOMEM;
     if (err) {
         kith_sim_work_free(work);
         return err;
@@ -118,19 +114,25 @@ void kith_sim_work_free(struct kith_sim_work *work)
     pthread_cond_destroy(&work->done);
     pthread_mutex_destroy(&work->mutex);
     free(work->thread);
+    for (uint32_t i = 0; work->places && i < work->nodes; i++)
+        free(work->places[i].run);
     free(work->places);
-    free(work->runs);
     free(work);
 }
 
-void kith_sim_work_lend(struct kith_sim_work *work, uint32_t node, struct kith_job *job)
+bool kith_sim_work_lend(struct kith_sim_work *work, uint32_t node, struct kith_job *job)
 {
     struct place *place = &work->places[node];
     kith_assert(!place->job);
-    memcpy(&work->runs[node], job, sizeof *job);
-    atomic_store(&work->runs[node].cancel, false);
+    if (!place->run) place->run = malloc(sizeof *place->run);
+    if (!place->run) return false;
+    memcpy(place->run, job, sizeof *job);
+    atomic_store(&place->run->cancel, false);
     pthread_mutex_lock(&work->mutex);
-    *place = (struct place){.job = job, .state = WAITING, .prev = work->last, .next = NONE};
+    place->job = job;
+    place->state = WAITING;
+    place->prev = work->last;
+    place->next = NONE;
     if (work->last == NONE)
         work->first = node;
     else
@@ -138,6 +140,7 @@ void kith_sim_work_lend(struct kith_sim_work *work, uint32_t node, struct kith_j
     work->last = node;
     pthread_cond_signal(&work->waiting);
     pthread_mutex_unlock(&work->mutex);
+    return true;
 }
 
 /* Run the node's job now if nobody has; when this returns it is done. */
@@ -149,7 +152,7 @@ static void finish(struct kith_sim_work *work, uint32_t node)
         unlink_node(work, node);
         place->state = RUNNING;
         pthread_mutex_unlock(&work->mutex);
-        run_job(work, place);
+        kith_job_run(place->run);
         pthread_mutex_lock(&work->mutex);
         place->state = DONE;
         work->count++;
@@ -170,7 +173,7 @@ struct kith_job *kith_sim_work_take(struct kith_sim_work *work, uint32_t node)
     kith_assert(job);
     finish(work, node);
     bool cancel = atomic_load(&job->cancel);
-    memcpy(job, &work->runs[node], sizeof *job);
+    memcpy(job, work->places[node].run, sizeof *job);
     atomic_store(&job->cancel, cancel);
     work->places[node].job = NULL;
     return job;
@@ -179,7 +182,7 @@ struct kith_job *kith_sim_work_take(struct kith_sim_work *work, uint32_t node)
 void kith_sim_work_abandon(struct kith_sim_work *work, uint32_t node)
 {
     if (!work->places[node].job) return;
-    atomic_store(&work->runs[node].cancel, true);
+    atomic_store(&work->places[node].run->cancel, true);
     finish(work, node);
     work->places[node].job = NULL;
 }

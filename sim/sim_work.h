@@ -18,8 +18,9 @@ int kith_sim_work_new(uint32_t nodes, uint32_t threads, struct kith_sim_work **r
 /* No job may be lent. */
 void kith_sim_work_free(struct kith_sim_work *work);
 /* A node lends a job. What runs is a copy: if the node cancels its job in virtual time, the result
- * is still that of the whole round, so that it does not depend on when a thread came to it. */
-void kith_sim_work_lend(struct kith_sim_work *work, uint32_t node, struct kith_job *job);
+ * is still that of the whole round, so that it does not depend on when a thread came to it.
+ * False: no memory. */
+bool kith_sim_work_lend(struct kith_sim_work *work, uint32_t node, struct kith_job *job);
 /* The node's lent job, or NULL. */
 struct kith_job *kith_sim_work_lent(const struct kith_sim_work *work, uint32_t node);
 /* The lent job, run, to be given back to its node. */

@@ -129,7 +129,10 @@ static void apply_compute(struct kith_world *world, uint32_t node, struct kith_j
 {
     double flops = world->config.flops * world->hosts[node].speed * world->hosts[node].pace;
     double cost_us = (double)kith_job_cost(job) / flops * 1e6;
-    kith_sim_work_lend(world->work, node, job);
+    if (!kith_sim_work_lend(world->work, node, job)) {
+        kith_world_fail(world, node, "out of memory");
+        return;
+    }
     push_computed(world, node, world->now_us + 1 + (uint64_t)cost_us);
 }
 
