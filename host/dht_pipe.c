@@ -449,7 +449,7 @@ static void fill_times(struct kith_dht_times *times)
 {
     default_to(&times->get_ms, 8 * 1000);
     default_to(&times->put_ms, 15 * 1000);
-    default_to(&times->stats_ms, 5 * 1000);
+    default_to(&times->stats_ms, 1000);
     default_to(&times->hung_ms, 20 * 1000);
     default_to(&times->restart_first_ms, 500);
     default_to(&times->restart_max_ms, 30 * 1000);

@@ -36,7 +36,7 @@ enum kith_dht_state {
 struct kith_dht_times {
     uint32_t get_ms;           /* 8,000: a get ends with KITH_ERR_TIMEOUT */
     uint32_t put_ms;           /* 15,000: likewise a put */
-    uint32_t stats_ms;         /* 5,000: how often the helper is asked for its counters */
+    uint32_t stats_ms;         /* 1,000: how often the helper is asked for its counters */
     uint32_t hung_ms;          /* 20,000: a helper that answers nothing for so long is killed */
     uint32_t restart_first_ms; /* 500: pause before the first restart, doubling ... */
     uint32_t restart_max_ms;   /* 30,000: ... up to this */

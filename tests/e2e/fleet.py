@@ -37,7 +37,7 @@ def begun(pid):
 class Up:
     """One `kith up`. `prefix` stands before the command, as ["ip", "netns", "exec", "NAME"]."""
 
-    def __init__(self, *flags, folder=None, prefix=(), stdout=None):
+    def __init__(self, *flags, folder=None, prefix=(), stdout=None, preexec_fn=None):
         self.prefix = list(prefix)
         self.owns_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="kith-up-")
@@ -45,7 +45,8 @@ class Up:
         self._seen = {}
         command = [*self.prefix, KITH, "up", "--dir", self.folder, *map(str, flags)]
         self.process = subprocess.Popen(command, stdout=stdout or subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
+                                        stderr=subprocess.STDOUT, text=True,
+                                        preexec_fn=preexec_fn)
         if stdout is None:
             self._reader = threading.Thread(target=self._read, daemon=True)
             self._reader.start()
