@@ -18,7 +18,14 @@
 #include "identity/record.h"
 #include "training/job.h"
 
-enum { BULK_QUEUE_MAX = 4 * 1024 * 1024, LOST_OPS_MAX = 64, TRAINING_NICE = 5, SIGNALS = 2 };
+enum {
+    BULK_QUEUE_MAX = 4 * 1024 * 1024,
+    LOST_OPS_MAX = 64,
+    LOST_STORES_MAX = 64,
+    UNSENT_EVERY_MS = 60000,
+    TRAINING_NICE = 5,
+    SIGNALS = 2
+};
 
 /* Bytes on their way to the disk. */
 struct store_item {
@@ -44,6 +51,10 @@ struct shell {
     struct kith_worker *storer;
     uint64_t lost_op[LOST_OPS_MAX]; /* DHT operations that ended before they began */
     uint32_t lost_ops;
+    uint8_t lost_store[LOST_STORES_MAX]; /* keys whose stores failed before they began */
+    uint32_t lost_stores;
+    uint64_t unsent; /* bulk messages that found no room, when last said */
+    uint64_t unsent_ms;
     struct kith_id ask; /* whose counters are wanted; zero: nobody's */
     struct kith_traffic traffic;
     bool started;
@@ -234,19 +245,53 @@ static void on_store_done(void *context, void *data)
     feed(context, &event);
 }
 
+/* There is no memory to store with: the node hears of it in the loop's next turn. */
+static void lose_store(struct shell *shell, enum kith_store_key key)
+{
+    kith_assert(shell->lost_stores < LOST_STORES_MAX); /* the node has a few under way at most */
+    shell->lost_store[shell->lost_stores++] = (uint8_t)key;
+    uv_async_send(&shell->again);
+}
+
 static void submit_store(struct shell *shell, enum kith_store_key key, struct kith_bytes bytes)
 {
     struct store_item *item = malloc(sizeof *item + bytes.len);
-    if (!item) abort();
+    if (!item) {
+        lose_store(shell, key);
+        return;
+    }
     *item = (struct store_item){.store = shell->config->store, .key = key, .len = bytes.len};
     memcpy(item->bytes, bytes.at, bytes.len);
-    if (kith_worker_submit(shell->storer, item) != 0) abort();
+    if (kith_worker_submit(shell->storer, item) == 0) return;
+    free(item);
+    lose_store(shell, key);
 }
 
 /* Stores without a store are done at once, but never inside the step. */
 static void run_nothing(void *item)
 {
     (void)item;
+}
+
+static void lend(struct shell *shell, struct kith_job *job)
+{
+    int err = kith_worker_submit(shell->trainer, job);
+    kith_assert(err == 0); /* one at a time, for which there is always room */
+}
+
+/* A link that is gone is no news. A full one is: whoever waits for that message waits in vain. */
+static void on_unsent(struct shell *shell)
+{
+    uint64_t dropped = kith_net_counters(shell->net)->bulk_dropped;
+    uint64_t now_ms = uv_now(&shell->loop);
+    if (dropped == shell->unsent) return;
+    if (shell->unsent > 0 && now_ms < shell->unsent_ms + UNSENT_EVERY_MS) return;
+    char text[96];
+    snprintf(text, sizeof text, "a peer takes blocks too slowly: %llu dropped since the start",
+             (unsigned long long)dropped);
+    warn(shell, text);
+    shell->unsent = dropped;
+    shell->unsent_ms = now_ms;
 }
 
 static void apply(struct shell *shell, const struct kith_effect *effect)
@@ -256,8 +301,9 @@ static void apply(struct shell *shell, const struct kith_effect *effect)
         kith_net_dial(shell->net, effect->dial.number, &effect->dial.addr, &effect->dial.expect);
         return;
     case KITH_EFFECT_SEND:
-        kith_net_send(shell->net, effect->send.link, effect->send.send_class, effect->send.head,
-                      effect->send.body);
+        if (!kith_net_send(shell->net, effect->send.link, effect->send.send_class,
+                           effect->send.head, effect->send.body))
+            on_unsent(shell);
         return;
     case KITH_EFFECT_HANG_UP:
         kith_net_hang_up(shell->net, effect->hang_up.link, effect->hang_up.reason);
@@ -278,7 +324,7 @@ static void apply(struct shell *shell, const struct kith_effect *effect)
         if (shell->dht) kith_dht_pipe_ping(shell->dht, &effect->dht_ping.addr);
         return;
     case KITH_EFFECT_COMPUTE:
-        if (kith_worker_submit(shell->trainer, effect->compute.job) != 0) abort();
+        lend(shell, effect->compute.job);
         return;
     case KITH_EFFECT_STORE:
         submit_store(shell, effect->store.key, effect->store.bytes);
@@ -310,6 +356,14 @@ static void on_again(uv_async_t *again)
         struct kith_event event = {
             .kind = KITH_EVENT_DHT_DONE,
             .dht = {.number = shell->lost_op[--shell->lost_ops], .err = KITH_ERR_CLOSED},
+        };
+        feed(shell, &event);
+    }
+    while (shell->lost_stores > 0) {
+        struct kith_event event = {
+            .kind = KITH_EVENT_STORED,
+            .stored = {.key = (enum kith_store_key)shell->lost_store[--shell->lost_stores],
+                       .err = KITH_ERR_NOMEM},
         };
         feed(shell, &event);
     }
@@ -568,7 +622,10 @@ int kith_shell_run(const struct kith_shell_config *config,
 {
     struct shell *shell = calloc(1, sizeof *shell);
     uint8_t seed[KITH_SEED_LEN];
-    if (!shell) abort();
+    if (!shell) {
+        snprintf(ret_error, KITH_SHELL_ERROR_MAX, "out of memory");
+        return 1;
+    }
     ret_error[0] = '\0';
     shell->config = config;
     shell->error = ret_error;
@@ -576,14 +633,14 @@ int kith_shell_run(const struct kith_shell_config *config,
     randombytes_buf(seed, sizeof seed);
     shell->node = kith_node_new(config->node, seed);
     int no_room = kith_outbox_init(&shell->outbox, KITH_STEP_EFFECTS_MAX, KITH_STEP_BYTES_MAX);
-    if (!shell->node || no_room) {
+    bool has_loop = shell->node && !no_room && uv_loop_init(&shell->loop) == 0;
+    if (!has_loop) {
         snprintf(ret_error, KITH_SHELL_ERROR_MAX, "not enough memory for this model");
         kith_node_free(shell->node);
         kith_outbox_release(&shell->outbox);
         free(shell);
         return 1;
     }
-    if (uv_loop_init(&shell->loop) != 0) abort();
     int err = start_all(shell);
     if (err && ret_error[0] == '\0')
         snprintf(ret_error, KITH_SHELL_ERROR_MAX, "cannot start: %s", kith_err_text(err));

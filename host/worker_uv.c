@@ -26,6 +26,8 @@ struct kith_worker {
     uv_cond_t more; /* the thread: something is queued, or closing */
     struct queue todo;
     struct queue done;
+    struct entry spare; /* for one item when there is no memory */
+    bool spare_used;
     bool closing;
 };
 
@@ -76,6 +78,14 @@ static void thread_main(void *data)
     }
 }
 
+static void drop(struct kith_worker *worker, struct entry *entry)
+{
+    if (entry == &worker->spare)
+        worker->spare_used = false;
+    else
+        free(entry);
+}
+
 /* Wake-ups coalesce: hand back all that is done. */
 static void on_wake(uv_async_t *wake)
 {
@@ -86,9 +96,20 @@ static void on_wake(uv_async_t *wake)
         uv_mutex_unlock(&worker->mutex);
         if (!entry) return;
         void *item = entry->item;
-        free(entry);
+        drop(worker, entry);
         worker->config.done(worker->config.context, item);
     }
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct kith_worker *worker = handle->data;
+    struct entry *entry;
+    while ((entry = queue_pop(&worker->done)) != NULL)
+        drop(worker, entry);
+    uv_cond_destroy(&worker->more);
+    uv_mutex_destroy(&worker->mutex);
+    free(worker);
 }
 
 int kith_worker_new(const struct kith_worker_config *config, struct kith_worker **ret)
@@ -105,7 +126,10 @@ int kith_worker_new(const struct kith_worker_config *config, struct kith_worker 
     worker->wake.data = worker;
     uv_mutex_init(&worker->mutex);
     uv_cond_init(&worker->more);
-    if (uv_thread_create(&worker->thread, thread_main, worker) != 0) abort();
+    if (uv_thread_create(&worker->thread, thread_main, worker) != 0) {
+        uv_close((uv_handle_t *)&worker->wake, on_closed);
+        return KITH_ERR_IO;
+    }
     *ret = worker;
     return 0;
 }
@@ -113,24 +137,17 @@ int kith_worker_new(const struct kith_worker_config *config, struct kith_worker 
 int kith_worker_submit(struct kith_worker *worker, void *item)
 {
     struct entry *entry = malloc(sizeof *entry);
-    if (!entry) return KITH_ERR_NOMEM;
+    if (!entry && worker->spare_used) return KITH_ERR_NOMEM;
+    if (!entry) {
+        entry = &worker->spare;
+        worker->spare_used = true;
+    }
     entry->item = item;
     uv_mutex_lock(&worker->mutex);
     queue_push(&worker->todo, entry);
     uv_cond_signal(&worker->more);
     uv_mutex_unlock(&worker->mutex);
     return 0;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct kith_worker *worker = handle->data;
-    struct entry *entry;
-    while ((entry = queue_pop(&worker->done)) != NULL)
-        free(entry);
-    uv_cond_destroy(&worker->more);
-    uv_mutex_destroy(&worker->mutex);
-    free(worker);
 }
 
 void kith_worker_close(struct kith_worker *worker)

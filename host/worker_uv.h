@@ -17,7 +17,8 @@ struct kith_worker_config {
 
 /* 0, NOMEM or IO. */
 int kith_worker_new(const struct kith_worker_config *config, struct kith_worker **ret);
-/* Hand over an item; it belongs to the worker until it is done. 0 or NOMEM. */
+/* Hand over an item; it belongs to the worker until it is done. 0 or NOMEM, which cannot be when no
+ * other item is under way. */
 int kith_worker_submit(struct kith_worker *worker, void *item);
 /* Run what is queued to its end, without `done` for it, and close. Blocks until the thread has
  * ended; the memory goes when the loop has closed the handle. NULL is allowed. */

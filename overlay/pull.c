@@ -72,6 +72,7 @@ static void end(struct kith_pulls *pulls, struct kith_pull *pull, int err,
     pull->phase = KITH_PULL_ENDED;
     pull->err = err;
     if (err == 0) {
+        pull->object->used_us = turn->now_us; /* or the next to come would push it out */
         kith_partials_done(pulls->partials, &pull->manifest);
         return;
     }

@@ -84,7 +84,7 @@ static bool put(struct kith_calendar *calendar, const struct kith_heap_item *ite
     return kith_heap_add(&calendar->far, item);
 }
 
-bool kith_calendar_push(struct kith_calendar *calendar, uint64_t time_us, uint64_t payload)
+static bool push(struct kith_calendar *calendar, uint64_t time_us, uint64_t payload)
 {
     size_t count = kith_calendar_count(calendar);
     if (count == calendar->count_max) return false;
@@ -94,6 +94,13 @@ bool kith_calendar_push(struct kith_calendar *calendar, uint64_t time_us, uint64
     if (!put(calendar, &item)) return false;
     calendar->sequence++;
     return true;
+}
+
+bool kith_calendar_push(struct kith_calendar *calendar, uint64_t time_us, uint64_t payload)
+{
+    bool pushed = push(calendar, time_us, payload);
+    if (!pushed) calendar->refused = true;
+    return pushed;
 }
 
 /* How many buckets after the present one the first that is not empty comes, of which there is one.

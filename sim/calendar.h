@@ -25,13 +25,14 @@ struct kith_calendar {
     void *slabs; /* all memory of chunks, a list */
     size_t count_max;
     uint64_t sequence;
+    bool refused; /* a push failed, or a user had no room for what it would have pushed */
 };
 
 /* At most count_max > 0 items at once; memory is taken as they come. */
 void kith_calendar_init(struct kith_calendar *calendar, size_t count_max);
 void kith_calendar_release(struct kith_calendar *calendar);
 size_t kith_calendar_count(const struct kith_calendar *calendar);
-/* False if there are count_max items, or no memory. */
+/* False, and remembered in `refused`, if there are count_max items, or no memory. */
 bool kith_calendar_push(struct kith_calendar *calendar, uint64_t time_us, uint64_t payload);
 /* The least item, or NULL; valid until the next push or pop. */
 const struct kith_heap_item *kith_calendar_top(struct kith_calendar *calendar);

@@ -36,7 +36,10 @@ void kith_sim_net_dial(struct kith_sim_net *net, uint32_t node, uint64_t number,
 {
     struct kith_net_station *station = &net->stations[node];
     uint32_t index = new_dial(net);
-    kith_assert(index != KITH_NET_NONE);
+    if (index == KITH_NET_NONE) {
+        net->config.calendar->refused = true; /* the world ends */
+        return;
+    }
     struct kith_net_dial *dial = &net->dials[index];
     memset(dial, 0, sizeof *dial);
     dial->number = number;

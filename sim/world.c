@@ -152,8 +152,7 @@ void kith_world_free(struct kith_world *world)
 void kith_world_push(struct kith_world *world, uint64_t at_us, enum kith_world_tag tag,
                      uint64_t argument)
 {
-    bool pushed = kith_calendar_push(&world->calendar, at_us, (uint64_t)tag << 56 | argument);
-    kith_assert(pushed);
+    kith_calendar_push(&world->calendar, at_us, (uint64_t)tag << 56 | argument);
 }
 
 /* --- one node --- */
@@ -371,13 +370,19 @@ static void fire(struct kith_world *world, uint64_t payload)
     }
 }
 
+static bool is_good(struct kith_world *world)
+{
+    if (world->calendar.refused) kith_world_fail(world, 0, "out of memory, or too much that waits");
+    return !world->has_failed;
+}
+
 bool kith_world_step(struct kith_world *world)
 {
     struct kith_heap_item item;
     if (world->has_failed || !kith_calendar_pop(&world->calendar, &item)) return false;
     world->now_us = item.time_us;
     fire(world, item.payload);
-    return !world->has_failed;
+    return is_good(world);
 }
 
 bool kith_world_run(struct kith_world *world, uint64_t until_us)
@@ -386,7 +391,7 @@ bool kith_world_run(struct kith_world *world, uint64_t until_us)
     while ((top = kith_calendar_top(&world->calendar)) != NULL && top->time_us <= until_us)
         if (!kith_world_step(world)) return false;
     if (until_us > world->now_us) world->now_us = until_us;
-    return !world->has_failed;
+    return is_good(world);
 }
 
 /* --- looking in --- */

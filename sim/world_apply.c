@@ -67,7 +67,10 @@ static void apply_dht(struct kith_world *world, uint32_t node, const struct kith
 {
     struct kith_sim_dht_answer answer;
     uint32_t index = take_operation(world);
-    kith_assert(index != UINT32_MAX);
+    if (index == UINT32_MAX) {
+        kith_world_fail(world, node, "out of memory");
+        return;
+    }
     struct kith_world_operation *operation = &world->operations[index];
     memset(operation, 0, sizeof *operation);
     answer.count = 0;
@@ -278,7 +281,10 @@ void kith_world_at(struct kith_world *world, uint64_t at_us, const struct kith_f
 {
     kith_assert(fault->node < world->config.nodes);
     uint32_t index = take_fault(world);
-    kith_assert(index != UINT32_MAX);
+    if (index == UINT32_MAX) {
+        kith_world_fail(world, fault->node, "out of memory");
+        return;
+    }
     world->faults[index].fault = *fault;
     kith_world_push(world, at_us > world->now_us ? at_us : world->now_us, KITH_WORLD_FAULT, index);
 }

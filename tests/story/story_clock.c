@@ -20,6 +20,7 @@ static void set_clock(uint32_t node, int64_t skew_ms)
 static void begin(uint32_t nodes)
 {
     story_begin(&story, nodes);
+    story.run.scenario.all.node.round_min_us = 5 * KITH_SECOND_US;
     story_tell(&story, KITH_SIM_TRACE_SAYS);
 }
 

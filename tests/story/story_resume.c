@@ -32,7 +32,8 @@ static void finish(uint32_t node)
 static void begin(void)
 {
     story_begin(&story, NODES);
-    story.run.scenario.rounds = 6;
+    story.run.scenario.rounds = 8;
+    story.run.scenario.all.node.learner.local_steps = 1;
     story.run.scenario.all.node.share = KITH_SHARE_WEIGHTS;
     story.run.scenario.all.node.pull_count = 2;
     story.run.scenario.all.node.learner.wire = KITH_WIRE_FP32;

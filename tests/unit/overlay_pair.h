@@ -29,7 +29,7 @@ struct room_member {
     struct kith_rng rng;
     struct kith_outbox out;
     struct kith_stats stats;
-    int far[64]; /* far[link]: member at the other end, -1: closed */
+    int far[256]; /* far[link]: member at the other end, -1: closed */
     kith_link far_link[256];
     kith_link links;
     bool dead; /* does nothing, refuses dials */

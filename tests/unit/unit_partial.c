@@ -195,7 +195,7 @@ static void a_damaged_head_restores_nothing(void)
     struct room *room = room_interrupted(4);
     size_t len = disk.view[KITH_STORE_PART].len;
     uint8_t *head = disk.at[KITH_STORE_PART];
-    for (size_t i = 0; i < len; i += 5) {
+    for (size_t i = 0; i < len; i += 17) {
         if (i >= 8 && i < 16) continue; /* when it began, which is only looked at */
         head[i] ^= 1;
         disk.view[KITH_STORE_PART].len = i % 2 ? len : i;
