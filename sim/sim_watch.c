@@ -9,6 +9,10 @@
 #include "sim/scenario_yaml.h"
 #include "sim/sim_folder.h"
 
+/* In the folder of a larger run the trace leaves out who lists whom: that grows with the square of
+ * the nodes and would take most of the run's time. */
+enum { LISTS_NODES_MAX = 100 };
+
 static void on_step(void *context, uint32_t node, const struct kith_event *event,
                     const struct kith_effects *effects)
 {
@@ -91,6 +95,8 @@ static int open_trace(struct kith_sim_watch *watch)
     }
     if (!watch->trace_file) return KITH_ERR_IO;
     uint32_t kinds = KITH_SIM_TRACE_ALL & ~(uint32_t)KITH_SIM_TRACE_MESSAGES;
+    bool is_large = config->scenario.nodes > LISTS_NODES_MAX;
+    if (!config->trace_path && is_large) kinds &= ~(uint32_t)KITH_SIM_TRACE_LISTS;
     watch->trace = kith_sim_trace_new(watch->swarm->world, config->scenario.nodes, kinds,
                                       watch->trace_file, write_line);
     if (watch->trace) return 0;
