@@ -458,7 +458,7 @@ static void who_reads_slowly_is_kept(void)
     check_int(counters(0)->links, 1);
     check_int(counters(0)->stalled, 0);
     /* Less is sealed ahead for it, so that control messages do not wait for long. */
-    check(world.nodes[0].net->conns[0]->batch_max < KITH_NET_BATCH_FIRST);
+    check(world.nodes[0].net->conns[0]->batch_max < KITH_NET_BATCH_WHOLE);
     check(raw.messages > 0);
 }
 
