@@ -22,7 +22,7 @@ enum {
     KITH_RECORD_LIFETIME_MAX_S = 900,
     KITH_RECORD_FUTURE_MAX_S = 120,
     KITH_RECORD_DEPTH_MAX = 32,
-    KITH_MANIFEST_WIRE_MAX = 2,
+    KITH_MANIFEST_WIRE_MAX = 3,
     KITH_OBJECT_MAX = 1 << 30, /* bytes of a published object */
 };
 

@@ -16,7 +16,7 @@
       "how the training images are dealt out")                                                     \
     X("share", "WHAT", "both", WORD, node.share, 0, 0, "none weights labels both",                 \
       "what is exchanged with peers")                                                              \
-    X("wire", "FORM", "int8", WORD, node.learner.wire, 0, 0, "fp32 int8 int4",                     \
+    X("wire", "FORM", "int8", WORD, node.learner.wire, 0, 0, "fp32 int8 int4 fp16",                \
       "how published weights are written")                                                         \
     X("rule", "RULE", "score", WORD, node.learner.rule, 0, 0, KITH_RULE_NAMES_TEXT,                \
       "how pulled models enter the own one")                                                       \

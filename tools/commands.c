@@ -22,7 +22,7 @@
             "the swarm's rounds in all, part of its rules: then the rate falls towards the end "   \
             "and the last 6 rounds only mix; 0: as the rules say"),                                \
         WORD("share", "WHAT", "both", "weights labels both none", "what is exchanged with peers"), \
-        WORD("wire", "FORM", "int8", "fp32 int8 int4", "how published weights are written"),       \
+        WORD("wire", "FORM", "int8", "fp32 int8 int4 fp16", "how published weights are written"),  \
         WORD("rule", "RULE", "score", KITH_RULE_NAMES_TEXT,                                        \
              "how pulled models enter the own one"),                                               \
         WORD("kernels", "WHICH", "exact", "exact blas",                                            \

@@ -99,6 +99,7 @@ void kith_learning_settings(const struct kith_args *args, struct kith_config *co
     learner->wire = KITH_WIRE_FP32;
     if (is(args, "wire", "int8")) learner->wire = KITH_WIRE_INT8;
     if (is(args, "wire", "int4")) learner->wire = KITH_WIRE_INT4;
+    if (is(args, "wire", "fp16")) learner->wire = KITH_WIRE_FP16;
     learner->batch = (uint32_t)kith_args_int(args, "batch");
     learner->local_steps = (uint32_t)kith_args_int(args, "steps");
     learner->quasi_global = is(args, "optimizer", "qg");

@@ -37,6 +37,18 @@ static float half_value(uint16_t half)
     return kith_float_of((exponent + 112) << 23 | fraction << 13);
 }
 
+/* The nearest half, ties to even; NaN and what rounds past the largest one to infinity. */
+static uint16_t half_near(float x)
+{
+    uint32_t sign = kith_bits_of(x) >> 16 & 0x8000, size = kith_bits_of(x) & 0x7fffffff;
+    uint32_t normal = (size - 0x38000000 + 0xfff + (size >> 13 & 1)) >> 13;
+    /* Below 2^-14 halves are multiples of 2^-24, and so are floats between 0.5 and 1. */
+    uint32_t small = kith_bits_of(kith_float_of(size) + 0.5f) - 0x3f000000;
+    uint32_t half = size < 0x38800000 ? small : normal;
+    if (size >= 0x477ff000) half = 0x7c00; /* 65520 */
+    return (uint16_t)(sign | half);
+}
+
 static size_t chunk_size(enum kith_wire wire, size_t count)
 {
     return SCALE_LEN + (wire == KITH_WIRE_INT8 ? count : (count + 1) / 2);
@@ -45,6 +57,7 @@ static size_t chunk_size(enum kith_wire wire, size_t count)
 size_t kith_frame_size(enum kith_wire wire, size_t params)
 {
     if (wire == KITH_WIRE_FP32) return KITH_FRAME_HEAD + 4 * params;
+    if (wire == KITH_WIRE_FP16) return KITH_FRAME_HEAD + 2 * params;
     size_t rest = params % KITH_QUANT_CHUNK;
     size_t size = KITH_FRAME_HEAD + params / KITH_QUANT_CHUNK * chunk_size(wire, KITH_QUANT_CHUNK);
     return rest ? size + chunk_size(wire, rest) : size;
@@ -60,6 +73,15 @@ static void encode_fp32(const float *x, size_t params, uint8_t *ret)
         at[1] = (uint8_t)(bits >> 8);
         at[2] = (uint8_t)(bits >> 16);
         at[3] = (uint8_t)(bits >> 24);
+    }
+}
+
+static void encode_fp16(const float *x, size_t params, uint8_t *ret)
+{
+    for (size_t i = 0; i < params; i++) {
+        uint16_t half = half_near(x[i]);
+        ret[2 * i] = (uint8_t)half;
+        ret[2 * i + 1] = (uint8_t)(half >> 8);
     }
 }
 
@@ -160,6 +182,8 @@ void kith_frame_encode(enum kith_wire wire, const float *x, size_t params, uint6
     kith_assert(!head.failed);
     if (wire == KITH_WIRE_FP32)
         encode_fp32(x, params, ret + KITH_FRAME_HEAD);
+    else if (wire == KITH_WIRE_FP16)
+        encode_fp16(x, params, ret + KITH_FRAME_HEAD);
     else
         encode_quantised(wire, x, params, key, ret + KITH_FRAME_HEAD);
 }
@@ -179,6 +203,18 @@ static int decode_fp32(const uint8_t *at, size_t params, float *ret)
         uint32_t bits = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
         odd |= is_odd(bits);
         ret[i] = kith_float_of(bits);
+    }
+    return odd ? KITH_ERR_NOT_FINITE : 0;
+}
+
+static int decode_fp16(const uint8_t *at, size_t params, float *ret)
+{
+    uint32_t odd = 0;
+    for (size_t i = 0; i < params; i++) {
+        uint32_t half = at[2 * i] | (uint32_t)at[2 * i + 1] << 8;
+        float size = half_value(half & 0x7fff);
+        odd |= (half & 0x7c00) == 0x7c00;
+        ret[i] = half & 0x8000 ? -size : size;
     }
     return odd ? KITH_ERR_NOT_FINITE : 0;
 }
@@ -234,13 +270,14 @@ int kith_frame_decode(struct kith_bytes frame, size_t params, float *ret)
     if (count != params) return KITH_ERR_SHAPE;
     if (frame.len != kith_frame_size((enum kith_wire)wire, params)) return KITH_ERR_SHAPE;
     if (wire == KITH_WIRE_FP32) return decode_fp32(reader.at, params, ret);
+    if (wire == KITH_WIRE_FP16) return decode_fp16(reader.at, params, ret);
     return decode_quantised((enum kith_wire)wire, reader.at, params, ret);
 }
 
 float kith_frame_step(struct kith_bytes frame, size_t chunk)
 {
     enum kith_wire wire = (enum kith_wire)frame.at[sizeof frame_magic];
-    if (wire == KITH_WIRE_FP32) return 0;
+    if (wire == KITH_WIRE_FP32 || wire == KITH_WIRE_FP16) return 0;
     const uint8_t *at = frame.at + KITH_FRAME_HEAD + chunk * chunk_size(wire, KITH_QUANT_CHUNK);
     float scale = half_value((uint16_t)(at[0] | at[1] << 8));
     return scale / (wire == KITH_WIRE_INT8 ? 127 : 7);

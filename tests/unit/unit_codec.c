@@ -44,6 +44,50 @@ static void fp32_is_exact(void)
     check(memcmp(drawn, decoded, sizeof drawn) == 0);
 }
 
+static float from_half(uint16_t bits)
+{
+    uint8_t *at = frame + KITH_FRAME_HEAD;
+    drawn[0] = 0;
+    kith_frame_encode(KITH_WIRE_FP16, drawn, 1, 0, frame);
+    at[0] = (uint8_t)bits;
+    at[1] = (uint8_t)(bits >> 8);
+    return decode(kith_frame_size(KITH_WIRE_FP16, 1), 1) == 0 ? decoded[0] : NAN;
+}
+
+static float through_half(float x)
+{
+    drawn[0] = x;
+    kith_frame_encode(KITH_WIRE_FP16, drawn, 1, 0, frame);
+    return decode(kith_frame_size(KITH_WIRE_FP16, 1), 1) == 0 ? decoded[0] : NAN;
+}
+
+/* Every half is itself, what lies between two goes to the nearer, and the middle to the even one.
+ */
+static void fp16_is_the_nearest_half(void)
+{
+    for (uint32_t bits = 0; bits < 0x7bff; bits++) {
+        float half = from_half((uint16_t)bits), next = from_half((uint16_t)(bits + 1));
+        float middle = half / 2 + next / 2;
+        check(half < next);
+        check(through_half(half) == half);
+        check(through_half(-half) == -half);
+        check(through_half(middle) == (bits % 2 ? next : half));
+        check(through_half(nextafterf(middle, 0)) == half);
+        check(through_half(-nextafterf(middle, INFINITY)) == -next);
+    }
+    check(from_half(0x3c00) == 1);
+    check(from_half(0xc000) == -2);
+    check(from_half(1) == 0x1p-24f);
+    check(from_half(0x7bff) == 65504);
+    check(through_half(65519) == 65504);
+    static const float beyond[] = {65520, -1e30f, INFINITY, NAN};
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        drawn[0] = beyond[i];
+        kith_frame_encode(KITH_WIRE_FP16, drawn, 1, 0, frame);
+        check_int(decode(kith_frame_size(KITH_WIRE_FP16, 1), 1), KITH_ERR_NOT_FINITE);
+    }
+}
+
 /* At every length around the chunk's: each float is off by at most one step, zeros stay zero, and
  * nothing is written past the frame. */
 static void quantised_is_within_one_step(void)
@@ -115,6 +159,7 @@ static void equal_keys_give_equal_frames(void)
 static void sizes_are_as_promised(void)
 {
     check_int(kith_frame_size(KITH_WIRE_FP32, 1000), 16 + 4000);
+    check_int(kith_frame_size(KITH_WIRE_FP16, 1000), 16 + 2000);
     check_int(kith_frame_size(KITH_WIRE_INT8, 1000), 16 + 1000 + 4 * 2);
     check_int(kith_frame_size(KITH_WIRE_INT4, 1000), 16 + 500 + 4 * 2);
     check_int(kith_frame_size(KITH_WIRE_INT4, 513), 16 + 2 * 130 + 3);
@@ -207,7 +252,10 @@ static void extreme_floats_stay_in_bounds(void)
             memset(drawn, 0, sizeof drawn);
             drawn[3] = extremes[i];
             kith_frame_encode((enum kith_wire)wire, drawn, 10, 1, frame);
-            check_int(decode(kith_frame_size((enum kith_wire)wire, 10), 10), 0);
+            int err = decode(kith_frame_size((enum kith_wire)wire, 10), 10);
+            bool fits = wire != KITH_WIRE_FP16 || fabsf(extremes[i]) < 65520;
+            check_int(err, fits ? 0 : KITH_ERR_NOT_FINITE);
+            if (!fits) continue;
             check(decoded[0] == 0.0f);
             check(fabsf(decoded[3]) <= fabsf(extremes[i]) * 1.001f + 0x1p-24f);
             check(decoded[3] * extremes[i] >= 0.0f);
@@ -218,6 +266,7 @@ static void extreme_floats_stay_in_bounds(void)
 int main(void)
 {
     run(fp32_is_exact);
+    run(fp16_is_the_nearest_half);
     run(quantised_is_within_one_step);
     run(rounding_has_no_bias);
     run(the_largest_float_has_no_bias);

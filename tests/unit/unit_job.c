@@ -311,7 +311,7 @@ static void hostile_frames_are_never_mixed(void)
         {20, {0, 0, 0x80, 0xff}, KITH_ERR_NOT_FINITE}, /* -infinity */
         {24, {1, 0, 0, 0}, KITH_ERR_NOT_FINITE},       /* denormal */
         {28, {0, 0, 0x7f, 0x7f}, KITH_ERR_RANGE},      /* 3.4e38 */
-        {4, {3, 0, 0, 0}, KITH_ERR_TYPE},              /* unknown wire */
+        {4, {4, 0, 0, 0}, KITH_ERR_TYPE},              /* unknown wire */
         {4, {1, 0, 0, 0}, KITH_ERR_SHAPE},             /* fp32's length under int8 */
         {8, {1, 2, 3, 4}, KITH_ERR_SHAPE},             /* params */
         {0, {0, 0, 0, 0}, KITH_ERR_TYPE},              /* magic */

@@ -258,7 +258,7 @@ static const struct bad_bytes bad_manifests[] = {
     {"swarm", 13, {9}, 1, KITH_ERR_SWARM},
     {"round over 2^48", 46, {1, 0, 0, 0, 0, 0, 1, 0}, 8, KITH_ERR_RANGE},
     {"created 2^63", 54, {0, 0, 0, 0, 0, 0, 0, 128}, 8, KITH_ERR_RANGE},
-    {"wire 3", 70, {3}, 1, KITH_ERR_RANGE},
+    {"wire 4", 70, {4}, 1, KITH_ERR_RANGE},
     {"length 0", 71, {0, 0, 0, 0, 0, 0, 0, 0}, 8, KITH_ERR_RANGE},
     {"length 2^30 + 1", 71, {1, 0, 0, 64, 0, 0, 0, 0}, 8, KITH_ERR_RANGE},
     {"length 2^63", 71, {0, 0, 0, 0, 0, 0, 0, 128}, 8, KITH_ERR_RANGE},

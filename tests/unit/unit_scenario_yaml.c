@@ -112,7 +112,7 @@ static void mistakes_are_named(void)
         {"a: 1\n---\nb: 2", "f:1: a second document is not allowed"},
         {"node: 1", "f:1: \"node\": no such key of a scenario; see kith sim --help; also name, "
                     "text, model, classes, groups, faults, checks"},
-        {"wire: int5", "f:1: wire: \"int5\" is not one of: fp32 int8 int4"},
+        {"wire: int5", "f:1: wire: \"int5\" is not one of: fp32 int8 int4 fp16"},
         {"no-dht: yes", "f:1: no-dht: \"yes\" is not true or false"},
         {"loss: nan", "f:1: loss: \"nan\" is not a number from 0 to 0.9"},
         {"model: cnn:3", "f:1: model: \"cnn:3\" is not the hidden layers, as in mlp:256,128"},
