@@ -150,9 +150,13 @@ static void start(struct kith_node *node, const struct kith_event *event,
         return;
     }
     if (node->rounds.learner) node->overlay.own.round = (uint32_t)node->rounds.round;
-    kith_overlay_start(&node->overlay, event->start.own, event->start.own_count,
-                       event->start.bootstrap, event->start.bootstrap_count, event->start.stored,
-                       turn);
+    node->error = kith_overlay_start(&node->overlay, event->start.own, event->start.own_count,
+                                     event->start.bootstrap, event->start.bootstrap_count,
+                                     event->start.stored, turn);
+    if (node->error) {
+        kith_node_stop(node, turn);
+        return;
+    }
     kith_directory_start(&node->directory, turn);
     if (node->config.peers && !node->config.observer)
         node->book_at_us = turn->now_us + BOOK_EVERY_US;

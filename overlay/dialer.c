@@ -1,5 +1,6 @@
 #include "overlay/dialer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -15,16 +16,39 @@ void kith_dialer_init(struct kith_dialer *dialer, struct kith_peers *peers,
     dialer->deadline_us = KITH_NEVER;
 }
 
-void kith_dialer_start(struct kith_dialer *dialer, const struct kith_addr *own, uint32_t own_count,
-                       const struct kith_addr *bootstrap, uint32_t bootstrap_count,
-                       const struct kith_turn *turn)
+void kith_dialer_release(struct kith_dialer *dialer)
+{
+    free(dialer->bootstrap);
+    memset(dialer, 0, sizeof *dialer);
+}
+
+size_t kith_dialer_memory(const struct kith_dialer *dialer)
+{
+    return dialer->bootstrap_count * sizeof *dialer->bootstrap;
+}
+
+static int reserve_bootstrap(struct kith_dialer *dialer, const struct kith_addr *addr,
+                             uint32_t count)
+{
+    if (count > KITH_BOOTSTRAP_MAX) count = KITH_BOOTSTRAP_MAX;
+    if (count == 0) return 0;
+    dialer->bootstrap = calloc(count, sizeof *dialer->bootstrap);
+    if (!dialer->bootstrap) return KITH_ERR_NOMEM;
+    dialer->bootstrap_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        dialer->bootstrap[i].addr = addr[i];
+    return 0;
+}
+
+int kith_dialer_start(struct kith_dialer *dialer, const struct kith_addr *own, uint32_t own_count,
+                      const struct kith_addr *bootstrap, uint32_t bootstrap_count,
+                      const struct kith_turn *turn)
 {
     for (uint32_t i = 0; i < own_count && i < KITH_OWN_ADDRS_MAX; i++)
         dialer->own[dialer->own_count++] = own[i];
-    for (uint32_t i = 0; i < bootstrap_count && i < KITH_BOOTSTRAP_MAX; i++)
-        dialer->bootstrap[dialer->bootstrap_count++].addr = bootstrap[i];
     dialer->feeler_us = turn->now_us + KITH_FEELER_US;
     kith_dialer_hurry(dialer, turn);
+    return reserve_bootstrap(dialer, bootstrap, bootstrap_count);
 }
 
 void kith_dialer_hurry(struct kith_dialer *dialer, const struct kith_turn *turn)

@@ -34,7 +34,7 @@ struct kith_dialer {
     uint32_t wanted;
     struct kith_addr own[KITH_OWN_ADDRS_MAX];
     uint32_t own_count;
-    struct kith_bootstrap bootstrap[KITH_BOOTSTRAP_MAX];
+    struct kith_bootstrap *bootstrap; /* [bootstrap_count] */
     uint32_t bootstrap_count;
     uint64_t next_number;
     uint32_t under_way;
@@ -44,10 +44,13 @@ struct kith_dialer {
 
 void kith_dialer_init(struct kith_dialer *dialer, struct kith_peers *peers,
                       struct kith_links *links, uint32_t wanted);
-/* Begin: who we are and whom to ask first. Extra entries beyond the maxima are left out. */
-void kith_dialer_start(struct kith_dialer *dialer, const struct kith_addr *own, uint32_t own_count,
-                       const struct kith_addr *bootstrap, uint32_t bootstrap_count,
-                       const struct kith_turn *turn);
+void kith_dialer_release(struct kith_dialer *dialer);
+size_t kith_dialer_memory(const struct kith_dialer *dialer);
+/* Begin: who we are and whom to ask first. Extra entries beyond the maxima are left out.
+ * 0 or KITH_ERR_NOMEM. */
+int kith_dialer_start(struct kith_dialer *dialer, const struct kith_addr *own, uint32_t own_count,
+                      const struct kith_addr *bootstrap, uint32_t bootstrap_count,
+                      const struct kith_turn *turn);
 /* Look for somebody to dial at the next deadline: now. To be called every second. */
 void kith_dialer_hurry(struct kith_dialer *dialer, const struct kith_turn *turn);
 /* Dial this peer now unless it is linked, being dialled, banned or has no usable address. True if a

@@ -46,7 +46,9 @@ void kith_overlay_release(struct kith_overlay *overlay)
     kith_partials_release(&overlay->partials);
     kith_serve_release(&overlay->serve);
     kith_pulls_release(&overlay->pulls);
+    kith_dialer_release(&overlay->dialer);
     free(overlay->status);
+    free(overlay->facts);
 }
 
 size_t kith_overlay_memory(const struct kith_overlay *overlay)
@@ -55,11 +57,21 @@ size_t kith_overlay_memory(const struct kith_overlay *overlay)
     bytes += kith_objects_memory(&overlay->objects) + kith_serve_memory(&overlay->serve);
     bytes += kith_spread_memory(&overlay->spread);
     bytes += kith_pulls_memory(&overlay->pulls) + kith_partials_memory(&overlay->partials);
+    bytes += kith_dialer_memory(&overlay->dialer);
+    if (overlay->facts) bytes += KITH_OVERLAY_FACTS_MAX * sizeof *overlay->facts;
     return overlay->status ? bytes + sizeof *overlay->status : bytes;
+}
+
+/* There for as long as there are facts: a node that has nothing to say holds none. */
+static bool reserve_facts(struct kith_overlay *overlay)
+{
+    if (!overlay->facts) overlay->facts = calloc(KITH_OVERLAY_FACTS_MAX, sizeof *overlay->facts);
+    return overlay->facts != NULL;
 }
 
 static void add_fact(struct kith_overlay *overlay, const struct kith_overlay_fact *fact)
 {
+    if (!reserve_facts(overlay)) return;
     if (overlay->fact_count < KITH_OVERLAY_FACTS_MAX) overlay->facts[overlay->fact_count++] = *fact;
 }
 
@@ -96,6 +108,9 @@ bool kith_overlay_next_fact(struct kith_overlay *overlay, struct kith_overlay_fa
     *ret = overlay->facts[0];
     overlay->fact_count--;
     memmove(overlay->facts, overlay->facts + 1, overlay->fact_count * sizeof *overlay->facts);
+    if (overlay->fact_count > 0) return true;
+    free(overlay->facts);
+    overlay->facts = NULL;
     return true;
 }
 
@@ -148,12 +163,12 @@ static void sign_own(struct kith_overlay *overlay, uint8_t flags, const struct k
     overlay->urgent = false;
 }
 
-void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *own,
-                        uint32_t own_count, const struct kith_addr *bootstrap,
-                        uint32_t bootstrap_count, const struct kith_bytes *stored,
-                        const struct kith_turn *turn)
+int kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *own,
+                       uint32_t own_count, const struct kith_addr *bootstrap,
+                       uint32_t bootstrap_count, const struct kith_bytes *stored,
+                       const struct kith_turn *turn)
 {
-    if (!overlay->config.active) return;
+    if (!overlay->config.active) return 0;
     overlay->own.hotkey = overlay->config.keypair->hotkey;
     overlay->own.started_ms = turn->wall_ms;
     for (uint32_t i = 0; i < own_count && i < KITH_RECORD_ADDRS_MAX; i++)
@@ -165,9 +180,9 @@ void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *ow
     kith_overlay_restore_book(overlay, stored[KITH_STORE_PEERS], turn);
     kith_partials_start(&overlay->partials, stored, &overlay->config.swarm, overlay->config.scheme,
                         turn);
-    kith_dialer_start(&overlay->dialer, own, own_count, bootstrap, bootstrap_count, turn);
     overlay->clock_ms = (int64_t)turn->wall_ms - (int64_t)(turn->now_us / 1000);
     overlay->tick_at_us = turn->now_us + KITH_TICK_US / 2 + kith_rng_below(turn->rng, KITH_TICK_US);
+    return kith_dialer_start(&overlay->dialer, own, own_count, bootstrap, bootstrap_count, turn);
 }
 
 static void send_hello(struct kith_overlay *overlay, kith_link link, const struct kith_turn *turn)

@@ -82,7 +82,7 @@ struct kith_overlay {
     struct kith_id status_from;
     struct kith_id status_wanted; /* zero: nobody's */
     uint32_t fact_count;
-    struct kith_overlay_fact facts[KITH_OVERLAY_FACTS_MAX];
+    struct kith_overlay_fact *facts; /* [KITH_OVERLAY_FACTS_MAX]; NULL while there are none */
 };
 
 /* 0, NOMEM or RANGE. The overlay must not move afterwards. */
@@ -92,11 +92,12 @@ void kith_overlay_release(struct kith_overlay *overlay);
 size_t kith_overlay_memory(const struct kith_overlay *overlay);
 
 /* `stored` is what an earlier life stored, [KITH_STORE_KEYS]: the book that kith_overlay_book gave
- * and downloads that were interrupted; anything malformed in it is ignored. */
-void kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *own,
-                        uint32_t own_count, const struct kith_addr *bootstrap,
-                        uint32_t bootstrap_count, const struct kith_bytes *stored,
-                        const struct kith_turn *turn);
+ * and downloads that were interrupted; anything malformed in it is ignored. 0 or
+ * KITH_ERR_NOMEM. */
+int kith_overlay_start(struct kith_overlay *overlay, const struct kith_addr *own,
+                       uint32_t own_count, const struct kith_addr *bootstrap,
+                       uint32_t bootstrap_count, const struct kith_bytes *stored,
+                       const struct kith_turn *turn);
 /* What the next own record says of our learning; a new state is signed and told within a second, a
  * new round with the next record that is due. */
 void kith_overlay_describe(struct kith_overlay *overlay, enum kith_peer_state state, uint32_t round,
