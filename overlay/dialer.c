@@ -205,6 +205,16 @@ static bool may_dial(const struct kith_peer *peer, const struct kith_turn *turn)
            peer->addr_count > 0;
 }
 
+/* A bootstrap address where it may be is being dialled. Two links from one end have no order that
+ * both ends see alike: each may hang up the one that the other keeps. */
+static bool is_at_bootstrap(const struct kith_dialer *dialer, const struct kith_peer *peer)
+{
+    for (uint32_t i = 0; i < dialer->bootstrap_count; i++)
+        for (uint32_t a = 0; dialer->bootstrap[i].number && a < peer->addr_count; a++)
+            if (kith_addr_eq(&dialer->bootstrap[i].addr, &peer->addr[a])) return true;
+    return false;
+}
+
 /* Dial up to `room` peers that are live (or are not, as asked), from a random place on. */
 static void dial_some(struct kith_dialer *dialer, bool live, uint32_t room,
                       const struct kith_turn *turn)
@@ -215,7 +225,7 @@ static void dial_some(struct kith_dialer *dialer, bool live, uint32_t room,
     for (uint32_t i = 0; i < count && room > 0; i++) {
         struct kith_peer *peer = kith_peers_nth(dialer->peers, (start + i) % count);
         if (kith_peer_is_live(peer, turn->wall_ms) != live || !may_dial(peer, turn)) continue;
-        if (peer->flags & KITH_PEER_LEAVING) continue;
+        if ((peer->flags & KITH_PEER_LEAVING) || is_at_bootstrap(dialer, peer)) continue;
         if (kith_dialer_want(dialer, peer, turn)) room--;
     }
 }

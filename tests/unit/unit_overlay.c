@@ -524,6 +524,37 @@ static void book_survives_and_rubbish_is_ignored(void)
     room_free(room);
 }
 
+/* Two links from one end might each be hung up by one of the ends. */
+static void a_bootstrap_in_the_book_is_dialled_once(void)
+{
+    struct room *room = room_new(2, 1024);
+    room_start(room);
+    static uint8_t book[KITH_BOOK_LEN_MAX];
+    size_t len = kith_overlay_book(&room->at[1].overlay, book, sizeof book);
+    struct room *next = room_new(2, 1024);
+    struct room_member *member = &next->at[1];
+    struct kith_turn turn = room_turn(next, 1);
+    struct kith_addr first = room_addr(0), own = room_addr(1);
+    struct kith_bytes stored[KITH_STORE_KEYS] = {[KITH_STORE_PEERS] = {book, len}};
+    kith_overlay_start(&member->overlay, &own, 1, &first, 1, stored, &turn);
+    check_int(member->overlay.peers.count, 1);
+    kith_overlay_on_deadline(&member->overlay, &turn);
+    uint32_t dials = 0;
+    for (uint32_t i = 0; i < member->out.count; i++)
+        dials += member->out.effects[i].kind == KITH_EFFECT_DIAL;
+    check_int(dials, 1);
+    /* If nobody answers there, the peer gets its own dial. */
+    next->at[0].dead = true;
+    room_flush(next, 1);
+    next->at[0].dead = false;
+    turn = room_turn(next, 0);
+    kith_overlay_start(&next->at[0].overlay, &first, 1, NULL, 0, nothing_stored, &turn);
+    room_pass(next, 2 * KITH_SECOND_US);
+    check_int(member->overlay.links.count, 1);
+    room_free(next);
+    room_free(room);
+}
+
 static void a_book_names_nobody_without_an_address(void)
 {
     static const uint8_t book[8 + KITH_ID_LEN + 1] = "KTBOOK1\0somebody";
@@ -558,6 +589,7 @@ int main(void)
     run(a_sleeper_accuses_nobody);
     run(messages_out_of_place_are_dropped_and_counted);
     run(book_survives_and_rubbish_is_ignored);
+    run(a_bootstrap_in_the_book_is_dialled_once);
     run(a_book_names_nobody_without_an_address);
     return test_end();
 }
