@@ -1,4 +1,5 @@
 /* dht_key, directory: where records lie and when they are put and read. */
+#include "base/err.h"
 #include "base/hash.h"
 #include "dht/directory.h"
 #include "tests/test.h"
@@ -99,10 +100,29 @@ static void early_announcements_repeat(void)
     kith_outbox_release(&world.out);
 }
 
+static void alone_there_are_no_failures(void)
+{
+    struct world world;
+    world_init(&world);
+    for (uint64_t peers = 0; peers < 2; peers++) {
+        world.stats.peers = peers;
+        kith_outbox_reset(&world.out);
+        kith_directory_announce(&world.directory, (struct kith_bytes){(const uint8_t *)"r", 1}, 1,
+                                &world.turn);
+        check(world.out.count > 0);
+        for (uint32_t i = 0; i < world.out.count; i++)
+            kith_directory_on_done(&world.directory, world.out.effects[i].dht.number,
+                                   KITH_ERR_TIMEOUT, &world.turn);
+        check_int(world.stats.dht_failures, peers * world.out.count);
+    }
+    kith_outbox_release(&world.out);
+}
+
 static void only_open_reads_are_believed(void)
 {
     struct world world;
     world_init(&world);
+    world.stats.peers = 1;
     bool ping;
     world.turn.now_us = kith_directory_deadline_us(&world.directory);
     kith_directory_on_deadline(&world.directory, 0, &ping, &world.turn);
@@ -123,6 +143,7 @@ int main(void)
     run(depth_keeps_a_key_small);
     run(level_zero_is_a_small_uniform_sample);
     run(early_announcements_repeat);
+    run(alone_there_are_no_failures);
     run(only_open_reads_are_believed);
     return test_end();
 }
