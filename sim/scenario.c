@@ -136,9 +136,13 @@ static bool who_is_good(const struct kith_scenario *scenario, const struct kith_
     return within(who->share, 0, 1);
 }
 
+enum { PAUSE_MAX_S = 3600 };
+
 static bool value_is_good(const struct kith_scenario_fault *fault)
 {
     switch (fault->kind) {
+    case KITH_FAULT_PAUSE:
+        return fault->until_s > 0 && fault->until_s - fault->at_s <= PAUSE_MAX_S;
     case KITH_FAULT_SPEED:
         return within(fault->value, 0.001, 1000);
     case KITH_FAULT_BANDWIDTH:
@@ -170,7 +174,8 @@ static int check_fault(const struct kith_scenario *scenario,
              (fault->until_s > fault->at_s && within(fault->until_s, 0, KITH_SCENARIO_S_MAX))},
         {"fault nodes", "a share from 0 to 1, or nodes of a group that are there",
          who_is_good(scenario, &fault->who) && (!is_cut || who_is_good(scenario, &fault->from))},
-        {"fault value", "one that its kind allows", value_is_good(fault)},
+        {"fault value", "one that its kind allows; a pause needs until, at most 3600 s later",
+         value_is_good(fault)},
     };
     return first_bad(rows, sizeof rows / sizeof *rows, ret_field, ret_allowed);
 }
@@ -184,6 +189,24 @@ static bool groups_are_all(const struct kith_scenario *scenario)
         sum += scenario->group[i].nodes;
     }
     return scenario->group_count == 0 || sum == scenario->nodes;
+}
+
+static bool regions_are_good(const struct kith_scenario *scenario)
+{
+    uint32_t count = scenario->region_count;
+    if (count > KITH_SCENARIO_REGIONS_MAX || scenario->all.region > count) return false;
+    for (uint32_t i = 0; i < scenario->group_count; i++)
+        if (scenario->group[i].region > count) return false;
+    for (uint32_t i = 0; i < count * count; i++)
+        if (scenario->region_us[i] == 0 || scenario->region_us[i] > 10 * 1000 * 1000) return false;
+    return true;
+}
+
+static bool churn_is_good(const struct kith_scenario *scenario)
+{
+    for (uint32_t i = 0; i < scenario->churn_count; i++)
+        if (scenario->churn[i].node >= scenario->nodes) return false;
+    return true;
 }
 
 static int check_whole(const struct kith_scenario *scenario, const char **ret_field,
@@ -201,6 +224,8 @@ static int check_whole(const struct kith_scenario *scenario, const char **ret_fi
         {"no-training", "given with --seconds: no round would ever end", ends || learns},
         {"dht-delay-max", "at least dht-delay-min",
          scenario->dht.delay_min_us <= scenario->dht.delay_max_us},
+        {"regions", "at most 16, with a latency of each pair", regions_are_good(scenario)},
+        {"churn", "a trace of nodes that are there", churn_is_good(scenario)},
         {"faults", "at most 256", scenario->fault_count <= KITH_SCENARIO_FAULTS_MAX},
         {"checks", "at most 32", scenario->check_count <= KITH_SCENARIO_CHECKS_MAX},
     };
@@ -235,11 +260,17 @@ double kith_scenario_settled_s(const struct kith_scenario *scenario)
         if (fault->at_s > last) last = fault->at_s;
         if (fault->until_s > last) last = fault->until_s;
     }
+    if (scenario->churn_count > 0 && scenario->churn[scenario->churn_count - 1].at_s > last)
+        last = scenario->churn[scenario->churn_count - 1].at_s;
     return last;
 }
 
 bool kith_scenario_restarts(const struct kith_scenario *scenario)
 {
+    if (scenario->churn_count > 0) return true;
+    if (scenario->all.disk != KITH_SIM_DISK_GOOD) return true;
+    for (uint32_t i = 0; i < scenario->group_count; i++)
+        if (scenario->group[i].disk != KITH_SIM_DISK_GOOD) return true;
     for (uint32_t i = 0; i < scenario->fault_count; i++) {
         const struct kith_scenario_fault *fault = &scenario->fault[i];
         if (fault->kind == KITH_FAULT_START || fault->kind == KITH_FAULT_DISK) return true;

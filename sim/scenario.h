@@ -9,9 +9,12 @@
 #include <stdint.h>
 
 #include "node/config.h"
+#include "sim/churn_trace.h"
 #include "sim/sim_dht.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_net.h"
+#include "sim/sim_store.h"
+#include "sim/world.h"
 #include "training/partition.h"
 
 enum {
@@ -23,6 +26,7 @@ enum {
     KITH_SCENARIO_CHECKS_MAX = 32,
     KITH_SCENARIO_NAME_MAX = 32,
     KITH_SCENARIO_TEXT_MAX = 256,
+    KITH_SCENARIO_REGIONS_MAX = 16,
 };
 
 #define KITH_SCENARIO_S_MAX 1e8 /* the latest virtual time */
@@ -56,7 +60,13 @@ struct kith_scenario_group {
     double start_s;        /* its nodes start from then on ... */
     double start_within_s; /* ... within so long, in an order drawn from the seed */
     enum kith_scenario_bootstrap bootstrap;
-    uint64_t given; /* which knobs were given (sim/scenario_knobs.h): the others are as in `all` */
+    enum kith_sim_nat nat;
+    enum kith_sim_dht_mode dht;
+    enum kith_sim_disk disk;
+    double skew_ms;
+    struct kith_world_compute compute;
+    uint32_t region; /* + 1; 0: none */
+    uint64_t given;  /* which knobs were given (sim/scenario_knobs.h): the others are as in `all` */
 };
 
 #define KITH_SCENARIO_EVERYONE UINT32_MAX
@@ -87,8 +97,9 @@ struct kith_scenario_fault {
     struct kith_scenario_who from;
     enum kith_scenario_way way;
     bool lose_last; /* KILL, CUT_OFF: the last stored value of each key is lost too */
-    /* SPEED: times the group's, 0.001 to 1,000. BANDWIDTH: Mbit/s each way. LOSS: of all messages
-     * of all nodes, whoever `who` is. SKEW: ms. DISK, DHT: the enum's. */
+    /* PAUSE ends at until_s, which it needs. SPEED: times the group's, 0.001 to 1,000. BANDWIDTH:
+     * Mbit/s each way. LOSS: of all messages of all nodes, whoever `who` is. SKEW: ms. DISK, DHT:
+     * the enum's. */
     double value;
 };
 
@@ -144,6 +155,11 @@ struct kith_scenario {
 
     enum kith_sim_latency latency;
     double latency_ms;    /* one way, mean over pairs */
+    double latency_sigma; /* of LOGNORMAL */
+    uint32_t region_count;
+    char region[KITH_SCENARIO_REGIONS_MAX][KITH_SCENARIO_NAME_MAX];
+    /* [a * region_count + b] one way, mean over pairs, in the place of latency_ms. */
+    uint32_t region_us[KITH_SCENARIO_REGIONS_MAX * KITH_SCENARIO_REGIONS_MAX];
     double loss;          /* share of messages sent twice or more, and of dials that fail, [0, 1) */
     double cuts_per_hour; /* how often a link breaks by itself */
     struct kith_sim_dht_config dht; /* .nodes and .values_max are set by the world */
@@ -152,6 +168,11 @@ struct kith_scenario {
 
     uint32_t fault_count;
     struct kith_scenario_fault fault[KITH_SCENARIO_FAULTS_MAX];
+    /* Who comes and goes by a trace, in order of time; nodes named there start by it alone.
+     * Borrowed. The path is whom to ask for it, empty: none. */
+    char churn_path[KITH_SCENARIO_TEXT_MAX];
+    const struct kith_churn *churn;
+    uint32_t churn_count;
     uint32_t check_count;
     struct kith_scenario_check check[KITH_SCENARIO_CHECKS_MAX];
 };

@@ -21,6 +21,7 @@ static const struct {
     {"disk", KITH_FAULT_DISK, true, {"good", "full", "blank"}},
     {"dht", KITH_FAULT_DHT, true, {"honest", "empty", "stale", "lying", "silent"}},
     {"skew", KITH_FAULT_SKEW, true, {NULL}},
+    {"pause", KITH_FAULT_PAUSE, false, {NULL}},
     {"speed", KITH_FAULT_SPEED, true, {NULL}},
 };
 

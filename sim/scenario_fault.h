@@ -5,7 +5,8 @@
 #include "sim/scenario_knobs.h"
 
 #define KITH_FAULT_KINDS_ALLOWED                                                                   \
-    "start, kill, machine-gone, stop, cut, wall, bandwidth, loss, disk, dht, skew, speed"
+    "start, kill, machine-gone, stop, cut, wall, bandwidth, loss, disk, dht, skew, "               \
+    "pause, speed"
 
 /* False: no kind of that name. */
 bool kith_scenario_fault_kind(const char *name, enum kith_fault_kind *ret);

@@ -10,7 +10,7 @@
     {                                                                                              \
         .name = name_, .fallback = fallback_, .kind = KITH_KNOB_##kind_,                           \
         .offset = offsetof(struct type, member_), .low = (double)(low_), .high = (double)(high_),  \
-        .min = (uint64_t)(low_), .max = (uint64_t)(high_), .words = words_                         \
+        .min = (uint64_t)(int64_t)(low_), .max = (uint64_t)(high_), .words = words_                \
     }
 
 const struct kith_knob kith_node_knobs[] = {
@@ -32,10 +32,11 @@ enum {
     RUN_KNOBS = sizeof kith_run_knobs / sizeof *kith_run_knobs,
 };
 
-_Static_assert(NODE_KNOBS <= 62 && RUN_KNOBS <= 62, "a bit for each");
+_Static_assert(NODE_KNOBS <= 61 && RUN_KNOBS <= 61, "a bit for each");
 _Static_assert(sizeof(enum kith_scenario_bootstrap) == 4 && sizeof(enum kith_wire) == 4 &&
                    sizeof(enum kith_rule) == 4 && sizeof(enum kith_kernels) == 4 &&
-                   sizeof(enum kith_sim_latency) == 4,
+                   sizeof(enum kith_sim_latency) == 4 && sizeof(enum kith_sim_nat) == 4 &&
+                   sizeof(enum kith_sim_dht_mode) == 4 && sizeof(enum kith_sim_disk) == 4,
                "words are kept as 32 bits");
 
 const size_t kith_node_knob_count = NODE_KNOBS;
@@ -354,6 +355,7 @@ static void inherit(struct kith_scenario_group *group, const struct kith_scenari
         own.model_first = group->model_first;
         own.model_count = group->model_count;
     }
+    if (group->given & KITH_GIVEN_REGION) own.region = group->region;
     if (group->given & KITH_GIVEN_CLASSES) {
         own.class_first = group->class_first;
         own.class_count = group->class_count;

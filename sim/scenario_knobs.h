@@ -46,6 +46,21 @@
     X("start", "S", "0", REAL, start_s, 0, 1e8, "", "nodes start at this virtual time ...")        \
     X("start-within", "S", "1", REAL, start_within_s, 0, 3600, "",                                 \
       "... within so many seconds, in an order that is drawn")                                     \
+    X("nat", "CLASS", "public", WORD, nat, 0, 0, "public cone symmetric unreachable",              \
+      "what stands before a node; nobody can dial one that is not public")                         \
+    X("dht", "MODE", "honest", WORD, dht, 0, 0, "honest empty stale lying silent",                 \
+      "what a node's DHT gets answer")                                                             \
+    X("disk", "STATE", "good", WORD, disk, 0, 0, "good full blank",                                \
+      "full: writes fail; blank: they are forgotten")                                              \
+    X("skew", "MS", "0", REAL, skew_ms, -1e12, 1e12, "", "a node's wall clock is so far ahead")    \
+    X("stragglers", "SHARE", "0", REAL, compute.stragglers, 0, 1, "",                              \
+      "of a node's rounds that take longer, by a factor with a heavy tail")                        \
+    X("straggler-tail", "A", "1.5", REAL, compute.straggler_tail, 0.1, 100, "",                    \
+      "exponent of that factor's Pareto law; less is heavier")                                     \
+    X("job-failures", "SHARE", "0", REAL, compute.failures, 0, 1, "",                              \
+      "of a node's rounds that give nothing")                                                      \
+    X("job-nans", "SHARE", "0", REAL, compute.nans, 0, 1, "",                                      \
+      "of a node's rounds whose steps run into NaN")                                               \
     X("bootstrap", "WHOM", "first", WORD, bootstrap, 0, 0, "first previous random none",           \
       "the node that each starts from, besides the DHT")
 
@@ -73,8 +88,11 @@
       "Ed25519 instead of a cheap keyed hash")                                                     \
     X("latency", "MS", "50", REAL, latency_ms, 0, 10000, "",                                       \
       "of a message one way, on average over pairs")                                               \
-    X("latency-form", "FORM", "uniform", WORD, latency, 0, 0, "constant uniform tailed",           \
-      "how it differs between pairs: not, half to one and a half of it, exponentially")            \
+    X("latency-form", "FORM", "uniform", WORD, latency, 0, 0, "constant uniform tailed lognormal", \
+      "how it differs between pairs: not, half to one and a half of it, exponentially, or as "     \
+      "latency-sigma says")                                                                        \
+    X("latency-sigma", "S", "0.5", REAL, latency_sigma, 0, 3, "",                                  \
+      "of the logarithm of a lognormal latency")                                                   \
     X("loss", "SHARE", "0", REAL, loss, 0, 0.9, "",                                                \
       "of messages sent again and of dials that "                                                  \
       "fail")                                                                                      \
@@ -90,6 +108,10 @@
     X("dht-stale", "S", "60", SECONDS, dht.stale_us, 0, 3600, "",                                  \
       "how old what a stale DHT shows is")                                                         \
     X("dht-expiry", "S", "600", SECONDS, dht.expiry_us, 1, 86400, "", "life of a DHT value")       \
+    X("dht-rate", "N", "1024", U32, dht.rate_limit, 0, 1000000, "",                                \
+      "DHT operations of a node that are answered in a second; 0: all")                            \
+    X("dht-garbage", "N", "0", U32, dht.garbage, 0, KITH_DHT_VALUES_MAX, "",                       \
+      "values of strangers under each key")                                                        \
     X("dht-values", "N", "64", U32, dht.key_limit, 1, KITH_DHT_VALUES_MAX, "",                     \
       "values that a DHT get hands up")
 
@@ -126,6 +148,7 @@ extern const size_t kith_node_knob_count;
 extern const size_t kith_run_knob_count;
 
 /* Bits of `given` that are no knob's. */
+#define KITH_GIVEN_REGION  (UINT64_C(1) << 61)
 #define KITH_GIVEN_MODEL   (UINT64_C(1) << 62)
 #define KITH_GIVEN_CLASSES (UINT64_C(1) << 63)
 

@@ -75,6 +75,19 @@ static void set_machine(const struct plan *plan, uint32_t node)
     kith_sim_net_set_speed(kith_world_net(plan->world), node,
                            (uint64_t)(group->bandwidth_mbps * 1e6 / 8));
     kith_world_set_speed(plan->world, node, group->gflops / plan->scenario->all.gflops);
+    kith_world_set_compute(plan->world, node, &group->compute);
+    kith_world_set_nat(plan->world, node, group->nat);
+    if (group->region > 0)
+        kith_sim_net_set_region(kith_world_net(plan->world), node, group->region - 1);
+    const struct kith_fault faults[] = {
+        {.kind = KITH_FAULT_DISK, .node = node, .a = group->disk},
+        {.kind = KITH_FAULT_DHT, .node = node, .a = group->dht},
+        {.kind = KITH_FAULT_SKEW, .node = node, .skew_ms = (int64_t)group->skew_ms},
+    };
+    bool is_set[] = {group->disk != KITH_SIM_DISK_GOOD, group->dht != KITH_SIM_DHT_HONEST,
+                     faults[2].skew_ms != 0};
+    for (int i = 0; i < 3; i++)
+        if (is_set[i]) kith_world_at(plan->world, 0, &faults[i]);
 }
 
 /* --- faults --- */
@@ -96,6 +109,7 @@ static struct kith_fault fault_of(const struct kith_scenario_fault *from, uint32
     struct kith_fault fault = {.kind = from->kind, .node = node, .flag = from->lose_last};
     if (from->kind == KITH_FAULT_SPEED || from->kind == KITH_FAULT_LOSS)
         fault.a = thousandths(from->value);
+    if (from->kind == KITH_FAULT_PAUSE) fault.a = thousandths(from->until_s - from->at_s);
     if (from->kind == KITH_FAULT_BANDWIDTH) fault.a = (uint32_t)(from->value * 1e6 / 8);
     if (from->kind == KITH_FAULT_DISK || from->kind == KITH_FAULT_DHT)
         fault.a = (uint32_t)from->value;
@@ -111,8 +125,11 @@ static struct kith_fault undo_of(const struct kith_scenario *scenario,
     struct kith_scenario_fault none = {.kind = undone_by(from->kind)};
     if (none.kind == KITH_FAULT_SPEED) none.value = 1;
     if (none.kind == KITH_FAULT_LOSS) none.value = scenario->loss;
-    if (none.kind == KITH_FAULT_BANDWIDTH)
-        none.value = kith_scenario_of(scenario, node, &place)->bandwidth_mbps;
+    const struct kith_scenario_group *group = kith_scenario_of(scenario, node, &place);
+    if (none.kind == KITH_FAULT_BANDWIDTH) none.value = group->bandwidth_mbps;
+    if (none.kind == KITH_FAULT_DISK) none.value = group->disk;
+    if (none.kind == KITH_FAULT_DHT) none.value = group->dht;
+    if (none.kind == KITH_FAULT_SKEW) none.value = group->skew_ms;
     struct kith_fault fault = fault_of(&none, node);
     fault.flag = none.kind == KITH_FAULT_WALL;
     return fault;
@@ -128,7 +145,20 @@ static void plan_fault(const struct plan *plan, uint32_t number, bool *is_in)
         struct kith_fault fault = fault_of(from, node);
         struct kith_fault undo = undo_of(plan->scenario, from, node);
         kith_world_at(plan->world, to_us(from->at_s), &fault);
-        if (from->until_s > 0) kith_world_at(plan->world, to_us(from->until_s), &undo);
+        bool ends = from->until_s > 0 && from->kind != KITH_FAULT_PAUSE;
+        if (ends) kith_world_at(plan->world, to_us(from->until_s), &undo);
+    }
+}
+
+/* Who comes and goes by the trace is marked: nothing else starts it. */
+static void plan_churn(const struct plan *plan, bool *is_in)
+{
+    for (uint32_t i = 0; i < plan->scenario->churn_count; i++) {
+        const struct kith_churn *one = &plan->scenario->churn[i];
+        struct kith_fault fault = {.node = one->node};
+        fault.kind = one->is_up ? KITH_FAULT_START : KITH_FAULT_KILL;
+        kith_world_at(plan->world, to_us(one->at_s), &fault);
+        is_in[one->node] = true;
     }
 }
 
@@ -139,10 +169,12 @@ int kith_scenario_schedule(const struct kith_scenario *scenario, struct kith_wor
     struct kith_rng rng;
     bool *is_in = calloc(scenario->nodes, sizeof *is_in);
     if (!is_in) return KITH_ERR_NOMEM;
+    kith_sim_net_set_regions(kith_world_net(world), scenario->region_us, scenario->region_count);
     kith_rng_split(&rng, seed, "start", 0);
+    plan_churn(&plan, is_in);
     for (uint32_t node = 0; node < scenario->nodes; node++) {
         set_machine(&plan, node);
-        plan_start(&plan, node, &rng);
+        if (!is_in[node]) plan_start(&plan, node, &rng);
     }
     for (uint32_t i = 0; i < scenario->fault_count; i++)
         if (scenario->fault[i].kind != KITH_FAULT_CLOSE) plan_fault(&plan, i, is_in);

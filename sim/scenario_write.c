@@ -41,6 +41,21 @@ static void write_lists(const struct kith_scenario *scenario,
     fprintf(out, "]%s", after);
 }
 
+static void write_regions(const struct kith_scenario *scenario, FILE *out)
+{
+    uint32_t count = scenario->region_count;
+    if (count > 0) fprintf(out, "regions:\n");
+    for (uint32_t a = 0; a < count; a++) {
+        fprintf(out, "  %s: {", scenario->region[a]);
+        for (uint32_t b = a; b < count; b++)
+            fprintf(out, "%s%s: %.15g", b == a ? "" : ", ", scenario->region[b],
+                    scenario->region_us[a * count + b] / 1000.0);
+        fprintf(out, "}\n");
+    }
+    if (scenario->all.region > 0)
+        fprintf(out, "region: %s\n", scenario->region[scenario->all.region - 1]);
+}
+
 static void write_groups(const struct kith_scenario *scenario, FILE *out)
 {
     char text[KITH_KNOB_TEXT_MAX];
@@ -49,6 +64,8 @@ static void write_groups(const struct kith_scenario *scenario, FILE *out)
         const struct kith_scenario_group *group = &scenario->group[i];
         fprintf(out, "  - {name: %s, nodes: %u", group->name, group->nodes);
         write_lists(scenario, group, ", ", "", out);
+        if (group->given & KITH_GIVEN_REGION)
+            fprintf(out, ", region: %s", scenario->region[group->region - 1]);
         for (size_t k = 0; k < kith_node_knob_count; k++) {
             if (!kith_knob_is_given(&kith_node_knobs[k], group->given)) continue;
             kith_knob_write(&kith_node_knobs[k], group, text);
@@ -134,7 +151,9 @@ void kith_scenario_write(const struct kith_scenario *scenario, FILE *out)
         if (!follows) fprintf(out, "%s: %s\n", knob->name, text);
     }
     write_lists(scenario, &scenario->all, "", "\n", out);
+    write_regions(scenario, out);
     write_groups(scenario, out);
+    if (scenario->churn_path[0] != '\0') fprintf(out, "churn: \"%s\"\n", scenario->churn_path);
     write_faults(scenario, out);
     if (scenario->check_count > 0) fprintf(out, "checks:\n");
     for (uint32_t i = 0; i < scenario->check_count; i++) {

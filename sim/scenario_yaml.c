@@ -169,6 +169,24 @@ static int add_classes(struct reader *reader, void *at, const yaml_node_t *node)
     return 0;
 }
 
+static uint32_t find_region(const struct kith_scenario *scenario, const char *name)
+{
+    for (uint32_t i = 0; i < scenario->region_count; i++)
+        if (strcmp(scenario->region[i], name) == 0) return i + 1;
+    return 0;
+}
+
+static int set_region(struct reader *reader, struct kith_scenario_group *group,
+                      const yaml_node_t *value)
+{
+    text word;
+    uint32_t region = scalar(value, word) ? find_region(reader->scenario, word) : 0;
+    if (region == 0) return not_allowed(reader, value, "region", "one of regions");
+    group->region = region;
+    group->given |= KITH_GIVEN_REGION;
+    return 0;
+}
+
 /* What a group and the run have in common. -1: no such key. */
 static int set_shared(struct reader *reader, struct kith_scenario_group *group, const char *key,
                       const yaml_node_t *value)
@@ -180,6 +198,7 @@ static int set_shared(struct reader *reader, struct kith_scenario_group *group, 
         group->given |= KITH_GIVEN_MODEL;
         return for_each(reader, value, add_model, group);
     }
+    if (strcmp(key, "region") == 0) return set_region(reader, group, value);
     if (strcmp(key, "classes") == 0) {
         group->class_count = 0;
         group->given |= KITH_GIVEN_CLASSES;
@@ -448,6 +467,84 @@ static int set_words(struct reader *reader, const char *key, const yaml_node_t *
     return 0;
 }
 
+/* --- regions --- */
+
+static int add_region(struct reader *reader, void *at, const char *key, const yaml_node_t *key_node,
+                      const yaml_node_t *value)
+{
+    struct kith_scenario *scenario = reader->scenario;
+    (void)at;
+    (void)value;
+    if (!is_name(key)) return not_allowed(reader, key_node, "regions", NAME_ALLOWED);
+    if (scenario->region_count == KITH_SCENARIO_REGIONS_MAX)
+        return refuse(reader, key_node, "regions: more than %d", KITH_SCENARIO_REGIONS_MAX);
+    memcpy(scenario->region[scenario->region_count++], key, strlen(key) + 1);
+    return 0;
+}
+
+/* The latency between the region *at and another one, both ways. */
+static int set_latency(struct reader *reader, void *at, const char *key,
+                       const yaml_node_t *key_node, const yaml_node_t *value)
+{
+    struct kith_scenario *scenario = reader->scenario;
+    const uint32_t *from = at;
+    double ms = 0;
+    uint32_t to = find_region(scenario, key), count = scenario->region_count;
+    if (to == 0) return not_allowed(reader, key_node, "regions", "one of regions");
+    int err = read_real(reader, key, value, 10000, "0.001 to 10000 ms", &ms);
+    if (err) return err;
+    if (ms < 0.001) return not_allowed(reader, value, key, "0.001 to 10000 ms");
+    uint32_t us = (uint32_t)(ms * 1000 + 0.5);
+    uint32_t *there = &scenario->region_us[(*from - 1) * count + to - 1];
+    uint32_t *back = &scenario->region_us[(to - 1) * count + *from - 1];
+    if (*there != 0 && *there != us)
+        return refuse(reader, value, "regions: two latencies between %s and %s",
+                      scenario->region[*from - 1], key);
+    *there = *back = us;
+    return 0;
+}
+
+static int set_latencies(struct reader *reader, void *at, const char *key,
+                         const yaml_node_t *key_node, const yaml_node_t *value)
+{
+    uint32_t from = find_region(reader->scenario, key);
+    (void)at;
+    (void)key_node;
+    return read_mapping(reader, value, "a region", set_latency, &from);
+}
+
+static int read_regions(struct reader *reader, const yaml_node_t *node)
+{
+    struct kith_scenario *scenario = reader->scenario;
+    if (scenario->region_count > 0) return refuse(reader, node, "regions: given already");
+    int err = read_mapping(reader, node, "regions", add_region, NULL);
+    if (!err) err = read_mapping(reader, node, "regions", set_latencies, NULL);
+    uint32_t count = scenario->region_count;
+    for (uint32_t i = 0; !err && i < count * count; i++)
+        if (scenario->region_us[i] == 0)
+            err = refuse(reader, node, "regions: no latency between %s and %s",
+                         scenario->region[i / count], scenario->region[i % count]);
+    return err;
+}
+
+/* Groups name regions. */
+static int set_region_list(struct reader *reader, void *at, const char *key,
+                           const yaml_node_t *key_node, const yaml_node_t *value)
+{
+    (void)at;
+    (void)key_node;
+    return strcmp(key, "regions") == 0 ? read_regions(reader, value) : 0;
+}
+
+static int set_churn(struct reader *reader, const yaml_node_t *value)
+{
+    text word;
+    if (!scalar(value, word) || word[0] == '\0' || word[strcspn(word, "\"\\\n\r")] != '\0')
+        return not_allowed(reader, value, "churn", "a file's path");
+    memcpy(reader->scenario->churn_path, word, strlen(word) + 1);
+    return 0;
+}
+
 /* Faults name groups, so groups are read before them, wherever they stand. */
 static int set_group_list(struct reader *reader, void *at, const char *key,
                           const yaml_node_t *key_node, const yaml_node_t *value)
@@ -465,18 +562,22 @@ static int set_root(struct reader *reader, void *at, const char *key, const yaml
     (void)at;
     if (knob) return set_knob(reader, knob, value, scenario, &scenario->given);
     if (strcmp(key, "name") == 0 || strcmp(key, "text") == 0) return set_words(reader, key, value);
-    if (strcmp(key, "groups") == 0) return 0;
+    if (strcmp(key, "groups") == 0 || strcmp(key, "regions") == 0) return 0;
+    if (strcmp(key, "churn") == 0) return set_churn(reader, value);
     if (strcmp(key, "faults") == 0) return for_each(reader, value, add_fault, NULL);
     if (strcmp(key, "checks") == 0) return for_each(reader, value, add_check, NULL);
     int err = set_shared(reader, &scenario->all, key, value);
-    return err == -1 ? no_such_key(reader, key_node, "a scenario",
-                                   "; also name, text, model, classes, groups, faults, checks")
-                     : err;
+    return err == -1
+               ? no_such_key(
+                     reader, key_node, "a scenario",
+                     "; also name, text, model, classes, groups, faults, checks, regions, churn")
+               : err;
 }
 
 static int read_root(struct reader *reader, const yaml_node_t *root)
 {
-    int err = read_mapping(reader, root, "a scenario", set_group_list, NULL);
+    int err = read_mapping(reader, root, "a scenario", set_region_list, NULL);
+    if (!err) err = read_mapping(reader, root, "a scenario", set_group_list, NULL);
     if (!err) err = read_mapping(reader, root, "a scenario", set_root, NULL);
     return err ? err : finish_groups(reader, root);
 }
@@ -564,6 +665,8 @@ int kith_scenario_add(const char *name, enum kith_scenario_item item, const char
         return read_text(&reader, bytes, read_fault);
     case KITH_ITEM_CHECK:
         return read_text(&reader, bytes, read_check);
+    case KITH_ITEM_REGIONS:
+        return read_text(&reader, bytes, read_regions);
     }
     return KITH_ERR_INVALID;
 }

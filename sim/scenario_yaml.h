@@ -19,7 +19,7 @@ int kith_scenario_parse(const char *name, struct kith_bytes text, struct kith_sc
                         char ret_error[static KITH_SCENARIO_ERROR_MAX]);
 /* One more group, fault or check as a flow mapping or text: "{at: 10, kind: kill, share: 0.3}". As
  * above; a first group takes the place of "all nodes alike". */
-enum kith_scenario_item { KITH_ITEM_GROUP, KITH_ITEM_FAULT, KITH_ITEM_CHECK };
+enum kith_scenario_item { KITH_ITEM_GROUP, KITH_ITEM_FAULT, KITH_ITEM_CHECK, KITH_ITEM_REGIONS };
 int kith_scenario_add(const char *name, enum kith_scenario_item item, const char *text,
                       struct kith_scenario *scenario,
                       char ret_error[static KITH_SCENARIO_ERROR_MAX]);

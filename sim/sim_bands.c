@@ -119,6 +119,8 @@ void kith_sim_bands_fault(struct kith_sim_bands *bands, const struct kith_fault 
     case KITH_FAULT_LOSS:
         set_world(bands, KITH_SIM_BAND_LOSS, fault->a != 0, now_s);
         return;
+    case KITH_FAULT_PAUSE: /* shows in what the node does not do */
+        return;
     case KITH_FAULT_GROUP: /* shows when ways are cut */
         return;
     }

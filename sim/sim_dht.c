@@ -32,6 +32,9 @@ struct value {
 
 struct node {
     bool is_up;
+    bool is_hidden;
+    uint32_t second; /* in which ... */
+    uint32_t asked;  /* ... it began so many operations */
     uint32_t life;
     uint32_t group;
     enum kith_sim_dht_mode mode;
@@ -77,6 +80,7 @@ static bool config_fits(const struct kith_sim_dht_config *config)
     if (config->delay_min_us > config->delay_max_us) return false;
     if (config->delay_max_us - config->delay_min_us >= UINT32_MAX) return false;
     if (!(config->loss >= 0 && config->loss <= 1)) return false;
+    if (config->garbage > KITH_DHT_VALUES_MAX) return false;
     return config->key_limit > 0 && config->key_limit <= KITH_DHT_VALUES_MAX;
 }
 
@@ -173,7 +177,7 @@ static void pick_replicas(const struct kith_sim_dht *dht, uint32_t group, struct
     uint32_t count = 0;
     for (uint32_t i = 0; i < dht->config.nodes; i++) {
         const struct node *node = &dht->nodes[i];
-        if (!node->is_up || node->group != group) continue;
+        if (!node->is_up || node->is_hidden || node->group != group) continue;
         uint64_t distance = kith_rng_at(key_number(value->key), i);
         if (count == REPLICAS_MAX && distance >= distances[count - 1]) continue;
         uint32_t at = count < REPLICAS_MAX ? count++ : count - 1;
@@ -188,7 +192,7 @@ static void pick_replicas(const struct kith_sim_dht *dht, uint32_t group, struct
     value->replica_count = count;
 }
 
-/* Returns how many nodes hold it. */
+/* Returns how many other nodes hold it. */
 static uint32_t store(struct kith_sim_dht *dht, uint32_t node,
                       const uint8_t key[static KITH_DHT_KEY_LEN], struct kith_bytes bytes,
                       uint64_t now_us)
@@ -210,7 +214,10 @@ static uint32_t store(struct kith_sim_dht *dht, uint32_t node,
     if (bucket->youngest != NONE) value_at(dht, bucket->youngest)->next = slot;
     if (bucket->oldest == NONE) bucket->oldest = slot;
     bucket->youngest = slot;
-    return value->replica_count;
+    uint32_t others = 0;
+    for (uint32_t i = 0; i < value->replica_count; i++)
+        others += value->replicas[i].node != node;
+    return others;
 }
 
 static uint64_t draw_delay(struct kith_sim_dht *dht)
@@ -219,9 +226,19 @@ static uint64_t draw_delay(struct kith_sim_dht *dht)
     return dht->config.delay_min_us + kith_rng_below(&dht->rng, (uint32_t)(span + 1));
 }
 
+/* Others answer one address so often in a second. */
+static bool is_over_rate(const struct kith_sim_dht *dht, struct node *node, uint64_t now_us)
+{
+    uint32_t second = (uint32_t)(now_us / 1000000);
+    if (node->second != second) node->asked = 0;
+    node->second = second;
+    node->asked++;
+    return dht->config.rate_limit > 0 && node->asked > dht->config.rate_limit;
+}
+
 /* Whether the operation is answered at all. Draws the same numbers in every case, so that one
  * node's fault does not change another's luck. */
-static bool is_answered(struct kith_sim_dht *dht, uint32_t node, uint64_t limit_us,
+static bool is_answered(struct kith_sim_dht *dht, uint32_t node, uint64_t now_us, uint64_t limit_us,
                         struct kith_sim_dht_answer *ret)
 {
     ret->count = 0;
@@ -229,7 +246,8 @@ static bool is_answered(struct kith_sim_dht *dht, uint32_t node, uint64_t limit_
     ret->delay_us = draw_delay(dht);
     bool is_lost = kith_rng_unit(&dht->rng) < dht->config.loss;
     bool is_silent = dht->nodes[node].mode == KITH_SIM_DHT_SILENT;
-    if (dht->nodes[node].is_up && !is_lost && !is_silent) return true;
+    bool is_too_much = is_over_rate(dht, &dht->nodes[node], now_us);
+    if (dht->nodes[node].is_up && !is_lost && !is_silent && !is_too_much) return true;
     ret->err = KITH_ERR_TIMEOUT;
     ret->delay_us = limit_us;
     return false;
@@ -241,7 +259,7 @@ void kith_sim_dht_put(struct kith_sim_dht *dht, uint32_t node,
 {
     kith_assert(node < dht->config.nodes);
     forget_expired(dht, now_us);
-    bool is_put = is_answered(dht, node, dht->config.put_limit_us, ret);
+    bool is_put = is_answered(dht, node, now_us, dht->config.put_limit_us, ret);
     bool is_swallowed = kith_rng_unit(&dht->rng) < dht->config.loss;
     if (value.len == 0 || value.len > KITH_DHT_VALUE_MAX) {
         ret->err = KITH_ERR_RANGE;
@@ -250,7 +268,7 @@ void kith_sim_dht_put(struct kith_sim_dht *dht, uint32_t node,
     }
     if (!is_put || is_swallowed || dht->nodes[node].mode == KITH_SIM_DHT_EMPTY) return;
     /* The putter alone: like OpenDHT, it keeps the value and says that nobody took it. */
-    if (store(dht, node, key, value, now_us) == 1) ret->err = KITH_ERR_IO;
+    if (store(dht, node, key, value, now_us) == 0) ret->err = KITH_ERR_IO;
 }
 
 /* What one get looks at. */
@@ -315,7 +333,8 @@ static struct kith_bytes lie(struct kith_sim_dht *dht, uint32_t slot, struct kit
     case 2: /* noise of the right length */
         kith_rng_fill(&dht->rng, bytes, len);
         break;
-    default: { /* what was stored under some key */
+    default: {                      /* what was stored under some key */
+        if (dht->count == 0) break; /* all that is there came from strangers */
         uint32_t at = (dht->head + kith_rng_below(&dht->rng, dht->count)) % dht->config.values_max;
         len = value_at(dht, at)->len;
         memcpy(bytes, value_at(dht, at)->bytes, len);
@@ -323,6 +342,24 @@ static struct kith_bytes lie(struct kith_sim_dht *dht, uint32_t slot, struct kit
     }
     }
     return (struct kith_bytes){bytes, len};
+}
+
+/* Strangers put values under our keys too; which ones come first is luck. What is past the limit is
+ * not handed up. */
+static void mix_garbage(struct kith_sim_dht *dht, struct kith_sim_dht_answer *answer)
+{
+    for (uint32_t i = 0; i < dht->config.garbage; i++) {
+        size_t len = 1 + kith_rng_below(&dht->rng, KITH_DHT_VALUE_MAX);
+        uint32_t at = kith_rng_below(&dht->rng, answer->count + 1);
+        bool is_full = answer->count == dht->config.key_limit;
+        if (is_full) answer->err = KITH_ERR_FULL;
+        if (at >= dht->config.key_limit) continue;
+        kith_rng_fill(&dht->rng, dht->lies[i], len);
+        uint32_t moved = answer->count - at - (is_full ? 1 : 0);
+        memmove(&answer->values[at + 1], &answer->values[at], moved * sizeof answer->values[0]);
+        answer->values[at] = (struct kith_bytes){dht->lies[i], len};
+        if (!is_full) answer->count++;
+    }
 }
 
 /* Replace about half, and add one lie where there is room. */
@@ -343,13 +380,14 @@ void kith_sim_dht_get(struct kith_sim_dht *dht, uint32_t node,
 {
     kith_assert(node < dht->config.nodes);
     forget_expired(dht, now_us);
-    if (!is_answered(dht, node, dht->config.get_limit_us, ret)) return;
+    if (!is_answered(dht, node, now_us, dht->config.get_limit_us, ret)) return;
     enum kith_sim_dht_mode mode = dht->nodes[node].mode;
     if (mode == KITH_SIM_DHT_EMPTY) return;
     struct view view = {.node = node, .group = dht->nodes[node].group, .at_us = now_us};
     if (mode == KITH_SIM_DHT_STALE)
         view.at_us = now_us > dht->config.stale_us ? now_us - dht->config.stale_us : 0;
     give(dht, key, &view, bucket_of(dht, key)->oldest, ret);
+    if (dht->config.garbage > 0) mix_garbage(dht, ret);
     if (mode == KITH_SIM_DHT_LYING) spoil(dht, ret);
 }
 
@@ -358,6 +396,12 @@ void kith_sim_dht_set_up(struct kith_sim_dht *dht, uint32_t node, bool is_up)
     kith_assert(node < dht->config.nodes);
     if (dht->nodes[node].is_up && !is_up) dht->nodes[node].life++;
     dht->nodes[node].is_up = is_up;
+}
+
+void kith_sim_dht_set_reachable(struct kith_sim_dht *dht, uint32_t node, bool is_reachable)
+{
+    kith_assert(node < dht->config.nodes);
+    dht->nodes[node].is_hidden = !is_reachable;
 }
 
 void kith_sim_dht_set_group(struct kith_sim_dht *dht, uint32_t node, uint32_t group)

@@ -36,6 +36,8 @@ struct kith_sim_dht_config {
     double loss;           /* share of operations that time out, and of puts that store nothing */
     uint64_t get_limit_us; /* how long a get that times out takes */
     uint64_t put_limit_us; /* likewise a put */
+    uint32_t garbage;      /* values of strangers among those of each key that a get looks at */
+    uint32_t rate_limit;   /* of a node's operations in a second, more time out; 0: none */
     uint32_t key_limit;    /* values a get hands up, 1 to KITH_DHT_VALUES_MAX; more is FULL */
 };
 
@@ -47,7 +49,8 @@ struct kith_sim_dht_answer {
     struct kith_bytes values[KITH_DHT_VALUES_MAX]; /* valid until the next call: copy them */
 };
 
-/* 10 ms to 300 ms, 600 s expiry, 8 s and 15 s limits, no loss: a healthy DHT. */
+/* 10 ms to 300 ms, 600 s expiry, 8 s and 15 s limits, no loss, no limit of operations: a healthy
+ * DHT. */
 void kith_sim_dht_config_default(struct kith_sim_dht_config *ret);
 /* All nodes are up, in group 0 and HONEST. 0, RANGE or NOMEM. */
 int kith_sim_dht_new(const struct kith_sim_dht_config *config,
@@ -63,6 +66,8 @@ void kith_sim_dht_get(struct kith_sim_dht *dht, uint32_t node,
                       const uint8_t key[static KITH_DHT_KEY_LEN], uint64_t now_us,
                       struct kith_sim_dht_answer *ret);
 
+/* Whether others can reach it, so that it may hold values; at first all can. */
+void kith_sim_dht_set_reachable(struct kith_sim_dht *dht, uint32_t node, bool is_reachable);
 /* A node that goes down forgets what it held. */
 void kith_sim_dht_set_up(struct kith_sim_dht *dht, uint32_t node, bool is_up);
 /* Nodes in different groups do not reach each other: a partition, until it is set back. */

@@ -21,6 +21,7 @@ enum kith_fault_kind {
     KITH_FAULT_SPEED,   /* the node trains at `a` thousandths of its own speed, > 0 */
     KITH_FAULT_WALL,    /* the node can no more be dialled; with `flag` it can again */
     KITH_FAULT_BANDWIDTH, /* the node's link takes `a` bytes a second each way, 0: no limit */
+    KITH_FAULT_PAUSE,     /* the process stands still for `a` ms, then has all that came at once */
     KITH_FAULT_LOSS,      /* `a` thousandths of all messages are lost on the way, < 1000 */
 };
 

@@ -213,6 +213,7 @@ void kith_sim_net_down(struct kith_sim_net *net, uint32_t node, bool silent, uin
     struct kith_net_station *station = &net->stations[node];
     station->is_up = false;
     station->is_silent = silent;
+    station->paused_until_us = 0;
     station->incarnation++;
     station->dials = 0;
     while (station->first_end != KITH_NET_NONE) {
@@ -262,10 +263,39 @@ static void fire_cut(struct kith_sim_net *net, uint64_t argument, uint64_t now_u
 
 /* --- the world's items --- */
 
+/* Until when the node that an item is for stands still. */
+static uint64_t paused_until(const struct kith_sim_net *net, enum kith_net_item item,
+                             uint64_t argument)
+{
+    const struct kith_net_link *link;
+    switch (item) {
+    case KITH_NET_SYN:
+    case KITH_NET_PROVED:
+    case KITH_NET_CUT:
+        return 0;
+    case KITH_NET_DIAL_FAILED:
+    case KITH_NET_UP:
+        return net->stations[net->dials[argument].from].paused_until_us;
+    case KITH_NET_QUEUE:
+        link = &net->links[argument >> 2];
+        return net->stations[link->end[argument >> 1 & 1].node].paused_until_us;
+    case KITH_NET_DOWN:
+        link = &net->links[argument >> 9];
+        return net->stations[link->end[argument >> 8 & 1].node].paused_until_us;
+    }
+    return 0;
+}
+
 void kith_sim_net_fire(struct kith_sim_net *net, uint64_t payload, uint64_t now_us)
 {
     uint64_t argument = payload & ((UINT64_C(1) << 52) - 1);
-    switch ((enum kith_net_item)(payload >> 52 & 15)) {
+    enum kith_net_item item = (enum kith_net_item)(payload >> 52 & 15);
+    uint64_t until_us = paused_until(net, item, argument);
+    if (until_us > now_us) {
+        kith_net_push(net, until_us, item, argument);
+        return;
+    }
+    switch (item) {
     case KITH_NET_SYN:
         kith_net_fire_syn(net, (uint32_t)argument, now_us);
         return;

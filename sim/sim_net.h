@@ -32,9 +32,20 @@ enum {
 };
 
 enum kith_sim_latency {
-    KITH_SIM_LATENCY_CONSTANT, /* the mean */
-    KITH_SIM_LATENCY_UNIFORM,  /* half to one and a half times the mean */
-    KITH_SIM_LATENCY_TAILED,   /* exponential above half the mean: some pairs are far apart */
+    KITH_SIM_LATENCY_CONSTANT,  /* the mean */
+    KITH_SIM_LATENCY_UNIFORM,   /* half to one and a half times the mean */
+    KITH_SIM_LATENCY_TAILED,    /* exponential above half the mean: some pairs are far apart */
+    KITH_SIM_LATENCY_LOGNORMAL, /* with latency_sigma of the logarithm */
+};
+
+/* What stands before a node's machine. Nothing is done today to get through one (no hole punching,
+ * no relay): a node behind any of them can dial, and nobody can dial it, so two such never get a
+ * link. They differ in how a dial fails, and in the DHT (kith_sim_dht_set_reachable). */
+enum kith_sim_nat {
+    KITH_SIM_NAT_PUBLIC,
+    KITH_SIM_NAT_CONE,        /* dials are not answered; datagrams come through */
+    KITH_SIM_NAT_SYMMETRIC,   /* dials are not answered, nor are datagrams */
+    KITH_SIM_NAT_UNREACHABLE, /* dials are refused at once, datagrams lost */
 };
 
 struct kith_sim_net_config {
@@ -43,6 +54,7 @@ struct kith_sim_net_config {
     size_t flight_max;  /* bytes of messages under way, in all */
     enum kith_sim_latency latency;
     uint32_t latency_us;  /* one way, mean over pairs */
+    double latency_sigma; /* of LOGNORMAL */
     uint64_t bytes_per_s; /* of each node, each way; 0: no limit. kith_sim_net_set_speed changes */
     double loss;          /* of a message or a dial's handshake, [0, 1) */
     double cuts_per_hour; /* how often a link breaks by itself */
@@ -114,6 +126,13 @@ void kith_sim_net_set_closed(struct kith_sim_net *net, uint32_t from_group, uint
 uint32_t kith_sim_net_island(const struct kith_sim_net *net, uint32_t node);
 /* A node behind a wall: dials to it are not answered, its own go through. */
 void kith_sim_net_set_walled(struct kith_sim_net *net, uint32_t node, bool walled);
+void kith_sim_net_set_nat(struct kith_sim_net *net, uint32_t node, enum kith_sim_nat nat);
+/* Its process stands still until then: what comes waits, dials to it get no answer. */
+void kith_sim_net_set_paused(struct kith_sim_net *net, uint32_t node, uint64_t until_us);
+/* The node is in that region, below `regions`; mean_us[a * regions + b], one way, takes the place
+ * of latency_us between two nodes that are in regions. The matrix must outlive the net. */
+void kith_sim_net_set_regions(struct kith_sim_net *net, const uint32_t *mean_us, uint32_t regions);
+void kith_sim_net_set_region(struct kith_sim_net *net, uint32_t node, uint32_t region);
 void kith_sim_net_set_loss(struct kith_sim_net *net, double loss);
 void kith_sim_net_set_speed(struct kith_sim_net *net, uint32_t node, uint64_t bytes_per_s);
 

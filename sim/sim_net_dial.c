@@ -77,9 +77,10 @@ void kith_net_fire_syn(struct kith_sim_net *net, uint32_t index, uint64_t now_us
     struct kith_net_dial *dial = &net->dials[index];
     const struct kith_net_station *far = &net->stations[dial->to];
     uint64_t latency_us = kith_sim_net_latency_us(net, dial->from, dial->to);
-    if (!dials_both_ways(net, dial) || far->is_walled)
+    bool is_dropped = far->nat == KITH_SIM_NAT_CONE || far->nat == KITH_SIM_NAT_SYMMETRIC;
+    if (!dials_both_ways(net, dial) || far->is_walled || is_dropped)
         fail_dial(net, dial, KITH_ERR_TIMEOUT, now_us - latency_us + KITH_SIM_CONNECT_US);
-    else if (!far->is_up)
+    else if (!far->is_up || far->nat == KITH_SIM_NAT_UNREACHABLE)
         fail_dial(net, dial, KITH_ERR_REFUSED, now_us + latency_us);
     else if (!kith_id_is_zero(&dial->expect) && !kith_id_eq(&dial->expect, &far->hotkey))
         fail_dial(net, dial, KITH_ERR_SIGNATURE, now_us + 3 * latency_us);
@@ -111,6 +112,10 @@ void kith_net_fire_proved(struct kith_sim_net *net, uint32_t index, uint64_t now
     struct kith_net_dial *dial = &net->dials[index];
     struct kith_net_station *far = &net->stations[dial->to];
     uint64_t latency_us = kith_sim_net_latency_us(net, dial->from, dial->to);
+    if (far->paused_until_us > now_us) { /* its machine took the dial, the process says nothing */
+        fail_dial(net, dial, KITH_ERR_TIMEOUT, now_us + KITH_SIM_CONNECT_US);
+        return;
+    }
     bool is_dialing = net->stations[dial->from].incarnation == dial->incarnation;
     if (!dials_both_ways(net, dial)) {
         fail_dial(net, dial, KITH_ERR_TIMEOUT, now_us + KITH_SIM_CONNECT_US);

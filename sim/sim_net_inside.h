@@ -79,6 +79,9 @@ struct kith_net_station {
     bool is_up;
     bool is_silent;
     bool is_walled;
+    uint8_t nat;    /* enum kith_sim_nat */
+    uint8_t region; /* + 1; 0: none */
+    uint64_t paused_until_us;
     uint64_t bytes_per_s;
     uint64_t out_free_us[2]; /* when its way out is free for control, for bulk */
     uint64_t in_free_us[2];
@@ -99,6 +102,8 @@ struct kith_sim_net {
     uint32_t dials_used;
     uint32_t dials_size;
     uint32_t dials_free;
+    const uint32_t *region_us; /* [regions][regions], NULL: none */
+    uint32_t regions;
     uint64_t closed[KITH_SIM_GROUPS_MAX]; /* bit t of closed[f]: no way from f to t */
 };
 

@@ -5,11 +5,28 @@
 
 enum { RESENT_MAX = 6 };
 
+/* Normal enough, the same bits everywhere: twelve uniform numbers less six. */
+static double normal_at(uint64_t key, uint64_t pair)
+{
+    double sum = -6;
+    for (uint64_t i = 0; i < 12; i++)
+        sum += (double)(kith_rng_at(key + i, pair) >> 11) * 0x1p-53;
+    return sum;
+}
+
+static double mean_of(const struct kith_sim_net *net, uint32_t a, uint32_t b)
+{
+    if (net->regions == 0) return net->config.latency_us;
+    uint32_t from = net->stations[a].region, to = net->stations[b].region;
+    if (from == 0 || to == 0) return net->config.latency_us;
+    return net->region_us[(from - 1) * net->regions + to - 1];
+}
+
 uint32_t kith_sim_net_latency_us(const struct kith_sim_net *net, uint32_t a, uint32_t b)
 {
     uint64_t pair = a < b ? (uint64_t)a << 32 | b : (uint64_t)b << 32 | a;
     double unit = (double)(kith_rng_at(net->latency_key, pair) >> 11) * 0x1p-53;
-    double mean = net->config.latency_us;
+    double mean = mean_of(net, a, b), sigma = net->config.latency_sigma;
     switch (net->config.latency) {
     case KITH_SIM_LATENCY_CONSTANT:
         break;
@@ -18,6 +35,10 @@ uint32_t kith_sim_net_latency_us(const struct kith_sim_net *net, uint32_t a, uin
         break;
     case KITH_SIM_LATENCY_TAILED:
         mean *= 0.5 - 0.5 * (double)kith_log((float)(1.0 - unit) + 0x1p-24f);
+        break;
+    case KITH_SIM_LATENCY_LOGNORMAL: /* whose mean is 1 */
+        mean *= (double)kith_exp(
+            (float)(sigma * normal_at(net->latency_key, pair) - sigma * sigma / 2));
         break;
     }
     return mean < 1 ? 1 : (uint32_t)mean;
@@ -111,6 +132,28 @@ uint32_t kith_sim_net_island(const struct kith_sim_net *net, uint32_t node)
 void kith_sim_net_set_walled(struct kith_sim_net *net, uint32_t node, bool walled)
 {
     net->stations[node].is_walled = walled;
+}
+
+void kith_sim_net_set_nat(struct kith_sim_net *net, uint32_t node, enum kith_sim_nat nat)
+{
+    net->stations[node].nat = (uint8_t)nat;
+}
+
+void kith_sim_net_set_paused(struct kith_sim_net *net, uint32_t node, uint64_t until_us)
+{
+    net->stations[node].paused_until_us = until_us;
+}
+
+void kith_sim_net_set_regions(struct kith_sim_net *net, const uint32_t *mean_us, uint32_t regions)
+{
+    net->region_us = mean_us;
+    net->regions = regions;
+}
+
+void kith_sim_net_set_region(struct kith_sim_net *net, uint32_t node, uint32_t region)
+{
+    kith_assert(region < net->regions);
+    net->stations[node].region = (uint8_t)(region + 1);
 }
 
 void kith_sim_net_set_loss(struct kith_sim_net *net, double loss)

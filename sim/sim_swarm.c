@@ -31,6 +31,7 @@ void kith_swarm_world_config(const struct kith_sim_run_config *config,
     ret->nodes = config->scenario.nodes;
     world_seed(config, ret->seed);
     ret->net.latency = scenario->latency;
+    ret->net.latency_sigma = scenario->latency_sigma;
     ret->net.latency_us = (uint32_t)(scenario->latency_ms * 1000);
     ret->net.bytes_per_s = (uint64_t)(scenario->all.bandwidth_mbps * 1e6 / 8);
     ret->net.loss = scenario->loss;

@@ -255,6 +255,9 @@ void kith_sim_trace_fault(struct kith_sim_trace *trace, const struct kith_fault 
     case KITH_FAULT_SKEW:
         say(trace, KITH_SIM_TRACE_LIFE, fault->node, "clock %+lld ms", (long long)fault->skew_ms);
         return;
+    case KITH_FAULT_PAUSE:
+        say(trace, KITH_SIM_TRACE_LIFE, fault->node, "paused for %u ms", fault->a);
+        return;
     case KITH_FAULT_SPEED:
         say(trace, KITH_SIM_TRACE_LIFE, fault->node, "speed %u/1000", fault->a);
         return;

@@ -67,6 +67,7 @@ static void make_hosts(struct kith_world *world)
         make_keypair(world, i, &keypair);
         world->hosts[i].hotkey = keypair.hotkey;
         world->hosts[i].speed = world->hosts[i].pace = 1.0;
+        world->hosts[i].compute.straggler_tail = 1.5;
         world->hosts[i].clock_us = 1 + kith_rng_below(&rng, CLOCK_US_MAX);
         world->by_hotkey[i] = i;
     }
@@ -240,16 +241,23 @@ static void fire_deadline(struct kith_world *world, uint32_t node)
     kith_world_feed(world, node, &event);
 }
 
+/* It comes back with nothing. */
+static void empty_job(struct kith_job *job)
+{
+    job->frame = job->labels = job->checkpoint = (struct kith_bytes){NULL, 0};
+    job->line_count = 0;
+    job->tested = false;
+}
+
 static void fire_computed(struct kith_world *world, uint64_t argument)
 {
     uint32_t node = argument & ((1u << KITH_WORLD_NODE_BITS) - 1);
     if (world->hosts[node].job_number != argument >> KITH_WORLD_NODE_BITS) return;
     if (!kith_sim_work_lent(world->work, node)) return;
     world->counters.jobs++;
-    struct kith_event event = {
-        .kind = KITH_EVENT_COMPUTED,
-        .computed = {.job = kith_sim_work_take(world->work, node)},
-    };
+    struct kith_job *job = kith_sim_work_take(world->work, node);
+    if (world->hosts[node].is_job_failing) empty_job(job);
+    struct kith_event event = {.kind = KITH_EVENT_COMPUTED, .computed = {.job = job}};
     if (world->config.on_job)
         world->config.on_job(world->config.hook_context, node, event.computed.job);
     kith_world_feed(world, node, &event);
@@ -338,9 +346,33 @@ void kith_world_start(struct kith_world *world, uint32_t node)
 
 /* --- the loop --- */
 
+/* Until when the node that an item is for stands still. */
+static uint64_t paused_until(const struct kith_world *world, enum kith_world_tag tag,
+                             uint64_t argument)
+{
+    switch (tag) {
+    case KITH_WORLD_DEADLINE:
+    case KITH_WORLD_COMPUTED:
+    case KITH_WORLD_STORED:
+        return world->hosts[argument & ((1u << KITH_WORLD_NODE_BITS) - 1)].paused_until_us;
+    case KITH_WORLD_DHT:
+        return world->hosts[world->operations[argument].node].paused_until_us;
+    case KITH_WORLD_NET: /* looks after itself */
+    case KITH_WORLD_FAULT:
+    case KITH_WORLD_WAKE:
+        return 0;
+    }
+    return 0;
+}
+
 static void fire(struct kith_world *world, uint64_t payload)
 {
     uint64_t argument = payload & ((UINT64_C(1) << 56) - 1);
+    uint64_t until_us = paused_until(world, (enum kith_world_tag)(payload >> 56), argument);
+    if (until_us > world->now_us) {
+        kith_world_push(world, until_us, (enum kith_world_tag)(payload >> 56), argument);
+        return;
+    }
     switch ((enum kith_world_tag)(payload >> 56)) {
     case KITH_WORLD_NET:
         kith_sim_net_fire(world->net, payload, world->now_us);
@@ -434,6 +466,20 @@ uint32_t kith_world_find(const struct kith_world *world, const struct kith_id *h
 uint64_t kith_world_down_since_us(const struct kith_world *world, uint32_t node)
 {
     return world->hosts[node].down_since_us;
+}
+
+void kith_world_set_compute(struct kith_world *world, uint32_t node,
+                            const struct kith_world_compute *compute)
+{
+    kith_assert(compute->straggler_tail > 0);
+    world->hosts[node].compute = *compute;
+}
+
+void kith_world_set_nat(struct kith_world *world, uint32_t node, enum kith_sim_nat nat)
+{
+    bool is_reachable = nat == KITH_SIM_NAT_PUBLIC || nat == KITH_SIM_NAT_CONE;
+    kith_sim_net_set_nat(world->net, node, nat);
+    kith_sim_dht_set_reachable(world->dht, node, is_reachable);
 }
 
 void kith_world_set_speed(struct kith_world *world, uint32_t node, double speed)

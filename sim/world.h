@@ -103,6 +103,18 @@ const struct kith_id *kith_world_hotkey(const struct kith_world *world, uint32_t
 uint32_t kith_world_find(const struct kith_world *world, const struct kith_id *hotkey);
 /* Since when the node is down, 0 if it is up or never was. */
 uint64_t kith_world_down_since_us(const struct kith_world *world, uint32_t node);
+/* How a node's jobs go: shares of them, [0, 1], drawn for each by itself. */
+struct kith_world_compute {
+    double stragglers;     /* take longer, by a factor whose tail is Pareto's ... */
+    double straggler_tail; /* ... with this exponent, > 0, and at most 1,000 */
+    double failures;       /* come back with nothing */
+    double nans;           /* run into NaN or infinity */
+};
+
+void kith_world_set_compute(struct kith_world *world, uint32_t node,
+                            const struct kith_world_compute *compute);
+/* What stands before its machine. */
+void kith_world_set_nat(struct kith_world *world, uint32_t node, enum kith_sim_nat nat);
 /* Its training runs at so many times the world's flops, > 0. */
 void kith_world_set_speed(struct kith_world *world, uint32_t node, double speed);
 struct kith_sim_net *kith_world_net(struct kith_world *world);

@@ -1,10 +1,14 @@
 /* What the nodes' effects and the faults do to a world. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/err.h"
 #include "sim/world_inside.h"
+#include "training/explog.h"
+
+#define STRAGGLE_MAX 1000.0
 
 /* The index of a place from a list of free ones or from a growing array, or UINT32_MAX. */
 static uint32_t take_operation(struct kith_world *world)
@@ -128,10 +132,34 @@ static void push_computed(struct kith_world *world, uint32_t node, uint64_t at_u
                     host->job_number << KITH_WORLD_NODE_BITS | node);
 }
 
+/* How much longer a job takes, for `unit` in [0, 1): Pareto's law. */
+static double straggle(const struct kith_world_compute *compute, double unit)
+{
+    double factor = (double)kith_exp(
+        (float)(-(double)kith_log((float)(1.0 - unit) + 0x1p-24f) / compute->straggler_tail));
+    return factor < STRAGGLE_MAX ? factor : STRAGGLE_MAX;
+}
+
+/* What happens to a job depends on the seed, its node and its number, and on nothing else. */
+static double misfortune(struct kith_world *world, uint32_t node, struct kith_job *job)
+{
+    struct kith_world_host *host = &world->hosts[node];
+    const struct kith_world_compute *compute = &host->compute;
+    struct kith_rng rng;
+    host->is_job_failing = false;
+    if (compute->stragglers <= 0 && compute->failures <= 0 && compute->nans <= 0) return 1;
+    kith_rng_split(&rng, world->config.seed, "job", (uint64_t)node << 40 | host->job_number);
+    double slow = kith_rng_unit(&rng), longer = kith_rng_unit(&rng);
+    host->is_job_failing = kith_rng_unit(&rng) < compute->failures;
+    if (kith_rng_unit(&rng) < compute->nans) job->rate = INFINITY; /* steps end in no number */
+    return slow < compute->stragglers ? straggle(compute, longer) : 1;
+}
+
 static void apply_compute(struct kith_world *world, uint32_t node, struct kith_job *job)
 {
     double flops = world->config.flops * world->hosts[node].speed * world->hosts[node].pace;
     double cost_us = (double)kith_job_cost(job) / flops * 1e6;
+    cost_us *= misfortune(world, node, job);
     if (!kith_sim_work_lend(world->work, node, job)) {
         kith_world_fail(world, node, "out of memory");
         return;
@@ -203,9 +231,22 @@ static void kill_node(struct kith_world *world, const struct kith_fault *fault)
     host->state = KITH_WORLD_DOWN;
     host->down_since_us = world->now_us;
     host->armed_count = 0;
+    host->paused_until_us = 0;
     kith_sim_net_down(world->net, node, fault->kind == KITH_FAULT_CUT_OFF, world->now_us);
     kith_sim_dht_set_up(world->dht, node, false);
     kith_sim_store_crash(world->store, node, fault->flag);
+}
+
+/* One deadline stays, for when it goes on; the items of the others find nothing to do. */
+static void pause_node(struct kith_world *world, uint32_t node, uint64_t pause_us)
+{
+    struct kith_world_host *host = &world->hosts[node];
+    if (host->state != KITH_WORLD_UP) return;
+    host->paused_until_us = world->now_us + pause_us;
+    kith_sim_net_set_paused(world->net, node, host->paused_until_us);
+    host->armed_count = 1;
+    host->armed_us[0] = host->paused_until_us;
+    kith_world_push(world, host->paused_until_us, KITH_WORLD_DEADLINE, node);
 }
 
 static void stop_node(struct kith_world *world, uint32_t node)
@@ -241,6 +282,10 @@ void kith_world_apply_fault(struct kith_world *world, const struct kith_fault *f
         kill_node(world, fault);
         break;
     case KITH_FAULT_STOP:
+        if (host->paused_until_us > world->now_us) { /* it hears of it when it goes on */
+            kith_world_at(world, host->paused_until_us, fault);
+            return;
+        }
         if (host->state == KITH_WORLD_UP) stop_node(world, fault->node);
         break;
     case KITH_FAULT_GROUP:
@@ -260,6 +305,9 @@ void kith_world_apply_fault(struct kith_world *world, const struct kith_fault *f
         break;
     case KITH_FAULT_SKEW:
         host->skew_ms = fault->skew_ms;
+        break;
+    case KITH_FAULT_PAUSE:
+        pause_node(world, fault->node, fault->a * UINT64_C(1000));
         break;
     case KITH_FAULT_SPEED:
         host->pace = fault->a / 1000.0;

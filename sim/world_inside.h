@@ -40,6 +40,9 @@ struct kith_world_host {
     int64_t skew_ms;
     double speed; /* of its training, 1: as configured */
     double pace;  /* times this, by a fault */
+    struct kith_world_compute compute;
+    bool is_job_failing;      /* the one that is lent */
+    uint64_t paused_until_us; /* of the world's clock */
     uint32_t peers_max;
     uint64_t job_number; /* of the job it lent last */
     uint64_t down_since_us;

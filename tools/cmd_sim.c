@@ -15,6 +15,7 @@ struct setup {
     struct kith_sim_run_config run;
     struct kith_dataset train;
     struct kith_dataset test;
+    struct kith_churn *churn;
     char error[KITH_LEARNING_ERROR_MAX];
 };
 
@@ -67,6 +68,8 @@ int kith_cmd_sim(const struct kith_args *args)
         kith_scenario_write(&setup.run.scenario, stdout);
         return 0;
     }
+    if (status == 0)
+        status = kith_scenario_file_churn(args, &setup.run.scenario, &setup.churn, setup.error);
     char *line = kith_command_line(args, without);
     read_outputs(&setup);
     setup.run.outputs.command = line;
@@ -76,6 +79,7 @@ int kith_cmd_sim(const struct kith_args *args)
     else
         status = kith_sim_run(&setup.run, stdout, stderr);
     free(line);
+    free(setup.churn);
     kith_dataset_release(&setup.train);
     kith_dataset_release(&setup.test);
     return status;

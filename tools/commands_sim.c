@@ -37,6 +37,9 @@ static const struct kith_option sim_options[] = {
           "a group of nodes, as {name: slow, nodes: 2, gflops: 0.1}"),
     TEXTS("fault", "{...}", NULL, "a fault as in a scenario file",
           "what goes wrong, as {at: 10, until: 40, kind: kill, share: 0.3}"),
+    TEXT("regions", "{...}", NULL, NULL, "regions as in a scenario file",
+         "mean latencies in ms, as {eu: {eu: 10, us: 45}, us: {us: 15}}; groups say their region"),
+    FILE_OPTION("churn", "nodes come and go as this trace says: lines of time,node,up or down"),
     TEXTS("check", "CHECK", NULL, "a check as in a scenario file",
           "what must hold at the end, as \"unlisted <= 0\""),
     REAL("kill-share", "SHARE", "0", 0, 1, "of the nodes that are killed"),
@@ -72,7 +75,7 @@ const struct kith_command kith_command_sim = {
             "equal hashes.\n"
             "\n"
             "  kith sim --nodes 32 --partition dirichlet:0.1 --seed 1\n"
-            "  kith sim two-nodes --seed 2\n"
+            "  kith sim churn-30 --seed 2\n"
             "  kith sim my.yaml --nodes 100\n"
             "\n"
             "SCENARIO is a YAML file (docs/SIMULATION.md) or the name of one that comes with kith "

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/scenario_knobs.h"
@@ -27,20 +28,43 @@ static int parse(const struct kith_args *args, const char *name, struct kith_byt
     return 1;
 }
 
+/* The file's bytes, at most one more than `most`, to be freed; or an errno. */
+static int slurp(const char *path, size_t most, uint8_t **ret_text, size_t *ret_len)
+{
+    FILE *file = fopen(path, "r");
+    if (!file) return errno;
+    size_t size = 0, len = 0;
+    uint8_t *text = NULL;
+    int err = 0;
+    while (!err && !feof(file) && len <= most) {
+        uint8_t *grown = len < size ? text : realloc(text, 2 * size + 4096);
+        if (!grown) err = ENOMEM;
+        if (err) break;
+        if (len == size) size = 2 * size + 4096;
+        text = grown;
+        len += fread(text + len, 1, size - len, file);
+        if (ferror(file)) err = errno;
+    }
+    fclose(file);
+    if (err) free(text);
+    *ret_text = text;
+    *ret_len = len;
+    return err;
+}
+
 static int load(const struct kith_args *args, const char *path, struct kith_scenario *ret,
                 char *ret_error)
 {
-    static uint8_t text[KITH_SCENARIO_LEN_MAX + 1];
-    FILE *file = fopen(path, "r");
-    if (!file && errno == ENOENT && !strpbrk(path, "/."))
+    uint8_t *text = NULL;
+    size_t len = 0;
+    int err = slurp(path, KITH_SCENARIO_LEN_MAX, &text, &len);
+    if (err == ENOENT && !strpbrk(path, "/."))
         return fail(args, path, "no such scenario, see kith sim --list, and no such file",
                     ret_error);
-    if (!file) return fail(args, path, strerror(errno), ret_error);
-    size_t len = fread(text, 1, sizeof text, file);
-    int err = ferror(file) ? errno : 0;
-    fclose(file);
     if (err) return fail(args, path, strerror(err), ret_error);
-    return parse(args, path, (struct kith_bytes){text, len}, ret, ret_error);
+    int status = parse(args, path, (struct kith_bytes){text, len}, ret, ret_error);
+    free(text);
+    return status;
 }
 
 int kith_scenario_file_load(const struct kith_args *args, struct kith_scenario *ret,
@@ -144,7 +168,10 @@ static int read_items(const struct kith_args *args, struct kith_scenario *scenar
     static const struct {
         const char *name;
         enum kith_scenario_item item;
-    } rows[] = {{"group", KITH_ITEM_GROUP}, {"fault", KITH_ITEM_FAULT}, {"check", KITH_ITEM_CHECK}};
+    } rows[] = {{"regions", KITH_ITEM_REGIONS},
+                {"group", KITH_ITEM_GROUP},
+                {"fault", KITH_ITEM_FAULT},
+                {"check", KITH_ITEM_CHECK}};
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         const char *text[KITH_OPTION_REPEATS_MAX];
         char why[KITH_SCENARIO_ERROR_MAX];
@@ -173,6 +200,27 @@ static void read_kill(const struct kith_args *args, struct kith_scenario *scenar
     };
     if (after_s > 0) kill.until_s = kill.at_s + after_s;
     if (kill.who.share > 0) kith_scenario_add_fault(scenario, &kill);
+}
+
+int kith_scenario_file_churn(const struct kith_args *args, struct kith_scenario *scenario,
+                             struct kith_churn **ret_churn,
+                             char ret_error[static KITH_LEARNING_ERROR_MAX])
+{
+    const char *path = kith_args_text(args, "churn");
+    char error[KITH_CHURN_ERROR_MAX];
+    uint8_t *text = NULL;
+    size_t len = 0;
+    if (!path) path = scenario->churn_path;
+    if (path[0] == '\0') return 0;
+    int err = slurp(path, KITH_CHURN_LEN_MAX, &text, &len);
+    if (err) return fail(args, path, strerror(err), ret_error);
+    struct kith_bytes bytes = {text, len};
+    err = kith_churn_parse(path, bytes, scenario->nodes, ret_churn, &scenario->churn_count, error);
+    free(text);
+    scenario->churn = *ret_churn;
+    if (!err) return 0;
+    snprintf(ret_error, KITH_LEARNING_ERROR_MAX, "%s: %s", args->command->name, error);
+    return 1;
 }
 
 int kith_scenario_file_override(const struct kith_args *args, struct kith_scenario *scenario,

@@ -12,6 +12,10 @@
 /* The scenario that the operand names, or the default one. */
 int kith_scenario_file_load(const struct kith_args *args, struct kith_scenario *ret,
                             char ret_error[static KITH_LEARNING_ERROR_MAX]);
+/* The trace of --churn or of the scenario, if there is one; *ret_churn is to be freed. */
+int kith_scenario_file_churn(const struct kith_args *args, struct kith_scenario *scenario,
+                             struct kith_churn **ret_churn,
+                             char ret_error[static KITH_LEARNING_ERROR_MAX]);
 /* What the options say instead; settles and checks the whole. */
 int kith_scenario_file_override(const struct kith_args *args, struct kith_scenario *scenario,
                                 char ret_error[static KITH_LEARNING_ERROR_MAX]);

@@ -267,6 +267,199 @@ static void one_way_is_enough_to_lose_a_node(void)
     kith_swarm_free(swarm);
 }
 
+/* --- machines and networks --- */
+
+/* Two nodes behind the same wall never meet, each meets the public one. */
+static void nats_keep_nodes_apart(void)
+{
+    for (int nat = KITH_SIM_NAT_CONE; nat <= KITH_SIM_NAT_UNREACHABLE; nat++) {
+        struct kith_scenario *scenario = halves(1, 2);
+        scenario->group[1].nat = (enum kith_sim_nat)nat;
+        run_for(60);
+        struct kith_id links[4];
+        check_int(kith_node_links(kith_world_node(swarm->world, 0), links, 4), 2);
+        check_int(kith_node_links(kith_world_node(swarm->world, 1), links, 4), 1);
+        check_int(kith_node_links(kith_world_node(swarm->world, 2), links, 4), 1);
+        kith_swarm_free(swarm);
+    }
+}
+
+static void a_paused_node_goes_on_with_all_that_came(void)
+{
+    struct kith_scenario *scenario = small(3);
+    struct kith_scenario_fault pause = {.kind = KITH_FAULT_PAUSE, .at_s = 10, .until_s = 20};
+    pause.who = (struct kith_scenario_who){.group = KITH_SCENARIO_EVERYONE, .first = 1, .count = 1};
+    check(kith_scenario_add_fault(scenario, &pause));
+    run_for(10.1);
+    uint64_t round = stats_of(1)->round, in = stats_of(1)->bytes_in;
+    check(round > 5 && in > 0);
+    check(kith_world_run(swarm->world, 19 * SECOND + 900000));
+    check_int(stats_of(1)->round, round);
+    check_int(stats_of(1)->bytes_in, in);
+    check(kith_world_run(swarm->world, 20 * SECOND));
+    check(stats_of(1)->bytes_in > in);
+    check(kith_world_run(swarm->world, 40 * SECOND));
+    check(stats_of(1)->round > round + 15);
+    check_int(look().unlisted, 0);
+    kith_swarm_free(swarm);
+}
+
+static void regions_have_their_own_latencies(void)
+{
+    struct kith_scenario *scenario = halves(2, 2);
+    scenario->latency = KITH_SIM_LATENCY_CONSTANT;
+    scenario->region_count = 2;
+    scenario->region_us[0] = 3000;
+    scenario->region_us[1] = scenario->region_us[2] = 80000;
+    scenario->region_us[3] = 7000;
+    scenario->group[0].region = 1;
+    scenario->group[1].region = 2;
+    run_for(0);
+    const struct kith_sim_net *net = kith_world_net(swarm->world);
+    check_int(kith_sim_net_latency_us(net, 0, 1), 3000);
+    check_int(kith_sim_net_latency_us(net, 1, 2), 80000);
+    check_int(kith_sim_net_latency_us(net, 3, 2), 7000);
+    kith_swarm_free(swarm);
+}
+
+/* Mean and spread of the logarithm over many pairs. */
+static void lognormal_latencies_have_their_mean(void)
+{
+    struct kith_scenario *scenario = small(200);
+    scenario->latency = KITH_SIM_LATENCY_LOGNORMAL;
+    scenario->latency_ms = 100;
+    scenario->latency_sigma = 0.5;
+    scenario->all.node.learns = false;
+    scenario->virtual_s = 1;
+    run_for(0);
+    const struct kith_sim_net *net = kith_world_net(swarm->world);
+    double sum = 0;
+    uint32_t below = 0, pairs = 0;
+    for (uint32_t a = 0; a < 200; a++) {
+        for (uint32_t b = 0; b < a; b++, pairs++) {
+            uint32_t us = kith_sim_net_latency_us(net, a, b);
+            sum += us;
+            below += us < 88250; /* the median, 100 ms times e^(-1/8) */
+        }
+    }
+    check(sum / pairs > 98000 && sum / pairs < 102000);
+    check(below > 0.48 * pairs && below < 0.52 * pairs);
+    kith_swarm_free(swarm);
+}
+
+static void links_break_so_often(void)
+{
+    struct kith_scenario *scenario = small(4);
+    scenario->cuts_per_hour = 600;
+    run_for(60);
+    uint64_t cut = kith_sim_net_counters(kith_world_net(swarm->world))->cut;
+    check(cut > 25 && cut < 120); /* six links, ten times a minute each */
+    kith_swarm_free(swarm);
+}
+
+/* --- jobs --- */
+
+static uint64_t rounds_of_all(void)
+{
+    uint64_t rounds = 0;
+    for (uint32_t i = 0; i < config.scenario.nodes; i++)
+        rounds += stats_of(i)->round;
+    return rounds;
+}
+
+static void stragglers_do_less(void)
+{
+    small(4)->all.gflops = 0.0005;
+    run_for(60);
+    uint64_t rounds = rounds_of_all();
+    kith_swarm_free(swarm);
+    struct kith_scenario *scenario = small(4);
+    scenario->all.gflops = 0.0005;
+    scenario->all.compute.stragglers = 0.5;
+    scenario->all.compute.straggler_tail = 1;
+    run_for(60);
+    check(rounds_of_all() < 0.7 * (double)rounds);
+    check(rounds_of_all() > 0);
+    kith_swarm_free(swarm);
+}
+
+/* What gave nothing is not published: nobody mixes it in. */
+static void failed_jobs_publish_nothing(void)
+{
+    struct kith_scenario *scenario = halves(1, 1);
+    scenario->group[1].compute.failures = 1;
+    run_for(30);
+    check(stats_of(1)->round > 20 && stats_of(1)->mixed > 10);
+    check_int(stats_of(0)->mixed, 0);
+    check(stats_of(0)->round > 20);
+    kith_swarm_free(swarm);
+}
+
+/* The steps are undone; what is published are numbers. */
+static void jobs_with_nans_publish_numbers(void)
+{
+    struct kith_scenario *scenario = halves(1, 1);
+    scenario->group[1].compute.nans = 1;
+    run_for(30);
+    check(stats_of(1)->round > 20 && stats_of(1)->mixed > 10);
+    check(stats_of(0)->mixed > 10);
+    uint32_t correct[2];
+    check_int(kith_swarm_test(swarm, 1, correct), 0);
+    check(correct[0] > 600 && correct[1] > 600 && correct[1] != UINT32_MAX);
+    kith_swarm_free(swarm);
+}
+
+/* --- who comes and goes --- */
+
+static void nodes_follow_a_trace(void)
+{
+    static const char text[] =
+        "time,node,state\n# a comment\n0,0,up\n2.5,2,up\r\n5,0,down\n9,0,up\n";
+    struct kith_scenario *scenario = small(3);
+    struct kith_churn *churn;
+    char error[KITH_CHURN_ERROR_MAX];
+    struct kith_bytes bytes = {(const uint8_t *)text, sizeof text - 1};
+    check_int(kith_churn_parse("f", bytes, 3, &churn, &scenario->churn_count, error), 0);
+    check_int(scenario->churn_count, 4);
+    scenario->churn = churn;
+    check(kith_scenario_restarts(scenario));
+    check(kith_scenario_settled_s(scenario) >= 9);
+    run_for(2.4);
+    check_int(up_count(), 2); /* node 1 is not in the trace and starts as ever */
+    check(kith_world_run(swarm->world, 3 * SECOND));
+    check_int(up_count(), 3);
+    check(kith_world_run(swarm->world, 6 * SECOND));
+    check(kith_world_state(swarm->world, 0) == KITH_WORLD_DOWN);
+    check(kith_world_run(swarm->world, 10 * SECOND));
+    check_int(up_count(), 3);
+    kith_swarm_free(swarm);
+    free(churn);
+}
+
+static void bad_traces_are_refused(void)
+{
+    static const struct {
+        const char *text;
+        const char *error;
+    } rows[] = {
+        {"", "f:1: nobody comes or goes"},
+        {"1,0,up\n1,3,up", "f:2: must be time,node,up or time,node,down with a node below 3"},
+        {"1,0,up\n0.5,1,up", "f:2: earlier than the line before"},
+        {"x,0,up", "f:1: must be time,node,up or time,node,down with a node below 3"},
+        {"1,0,away", "f:1: must be time,node,up or time,node,down with a node below 3"},
+        {"1,0", "f:1: must be time,node,up or time,node,down with a node below 3"},
+        {"-1,0,up", "f:1: must be time,node,up or time,node,down with a node below 3"},
+    };
+    struct kith_churn *churn;
+    uint32_t count;
+    char error[KITH_CHURN_ERROR_MAX];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct kith_bytes bytes = {(const uint8_t *)rows[i].text, strlen(rows[i].text)};
+        check_int(kith_churn_parse("f", bytes, 3, &churn, &count, error), KITH_ERR_INVALID);
+        check_str(error, rows[i].error);
+    }
+}
+
 /* --- checks --- */
 
 static void checks_are_read_and_written(void)
@@ -328,6 +521,16 @@ int main(void)
     run(a_cut_splits_the_nodes_and_heals);
     run(cuts_may_overlap);
     run(one_way_is_enough_to_lose_a_node);
+    run(nats_keep_nodes_apart);
+    run(a_paused_node_goes_on_with_all_that_came);
+    run(regions_have_their_own_latencies);
+    run(lognormal_latencies_have_their_mean);
+    run(links_break_so_often);
+    run(stragglers_do_less);
+    run(failed_jobs_publish_nothing);
+    run(jobs_with_nans_publish_numbers);
+    run(nodes_follow_a_trace);
+    run(bad_traces_are_refused);
     run(checks_are_read_and_written);
     run(a_check_that_fails_is_said);
     return test_end();

@@ -111,7 +111,7 @@ static void mistakes_are_named(void)
         {"nodes: 1\nnodes: 2", "f:2: nodes: given twice"},
         {"a: 1\n---\nb: 2", "f:1: a second document is not allowed"},
         {"node: 1", "f:1: \"node\": no such key of a scenario; see kith sim --help; also name, "
-                    "text, model, classes, groups, faults, checks"},
+                    "text, model, classes, groups, faults, checks, regions, churn"},
         {"wire: int5", "f:1: wire: \"int5\" is not one of: fp32 int8 int4 fp16"},
         {"no-dht: yes", "f:1: no-dht: \"yes\" is not true or false"},
         {"loss: nan", "f:1: loss: \"nan\" is not a number from 0 to 0.9"},

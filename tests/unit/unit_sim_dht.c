@@ -284,8 +284,74 @@ static void a_config_is_checked(void)
     check_int(kith_sim_dht_new(&config, seed, &made), KITH_ERR_RANGE);
 }
 
+static void a_node_asks_so_often_in_a_second(void)
+{
+    struct kith_sim_dht_config config = healthy(20);
+    uint32_t late = 0;
+    config.rate_limit = 10;
+    make(&config);
+    for (uint64_t i = 0; i < 30; i++) {
+        kith_sim_dht_get(dht, 3, key, second_us + i, &answer);
+        late += answer.err == KITH_ERR_TIMEOUT;
+    }
+    check_int(late, 20);
+    kith_sim_dht_get(dht, 4, key, second_us + 40, &answer);
+    check_int(answer.err, 0);
+    kith_sim_dht_get(dht, 3, key, 2 * second_us, &answer);
+    check_int(answer.err, 0);
+}
+
+static bool is_ours(const struct kith_bytes *value)
+{
+    static const char *const ours[] = {"one", "two", "three"};
+    for (size_t i = 0; i < 3; i++)
+        if (value->len == strlen(ours[i]) && memcmp(value->at, ours[i], value->len) == 0)
+            return true;
+    return false;
+}
+
+static void strangers_take_places(void)
+{
+    struct kith_sim_dht_config config = healthy(20);
+    uint32_t seen = 0, full = 0;
+    config.garbage = 6;
+    config.key_limit = 8;
+    make(&config);
+    put(1, "one", 0);
+    put(2, "two", 0);
+    put(5, "three", 0);
+    for (uint64_t i = 1; i <= 500; i++) {
+        check_int(count(7, second_us * i), 8);
+        full += answer.err == KITH_ERR_FULL;
+        for (uint32_t v = 0; v < answer.count; v++)
+            seen += is_ours(&answer.values[v]);
+    }
+    check_int(full, 500);              /* nine values, eight places */
+    check(seen > 1000 && seen < 1480); /* of 1,500 */
+}
+
+/* Who cannot be reached holds nothing: what it puts is seen through others. */
+static void hidden_nodes_hold_nothing(void)
+{
+    struct kith_sim_dht_config config = healthy(3);
+    make(&config);
+    kith_sim_dht_set_reachable(dht, 1, false);
+    kith_sim_dht_set_reachable(dht, 2, false);
+    put(1, "a", 0);
+    check_int(answer.err, 0);
+    check_int(count(2, second_us), 1);
+    kith_sim_dht_set_up(dht, 0, false);
+    check_int(count(2, second_us), 0);
+    check_int(count(1, second_us), 1);
+    put(1, "b", second_us);
+    check_int(answer.err, KITH_ERR_IO);
+}
+
 int main(void)
 {
+    run(a_node_asks_so_often_in_a_second);
+    run(strangers_take_places);
+    run(hidden_nodes_hold_nothing);
     run(a_value_lives_600_seconds);
     run(answers_take_time_within_the_bounds);
     run(loss_is_a_timeout);
