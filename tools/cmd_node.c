@@ -23,6 +23,7 @@ struct setup {
     struct kith_config config;
     struct kith_shell_config shell;
     struct kith_task task;
+    uint32_t images;  /* of the whole training set */
     uint32_t *owners; /* [train.count] */
     uint32_t *rows;   /* [train.count]: the public ones, those for audits, this node's */
     struct kith_addr address[KITH_OPTION_REPEATS_MAX];
@@ -211,6 +212,27 @@ static int split_data(struct setup *setup)
     return 0;
 }
 
+/* Many nodes of one host need not each hold what is others'. */
+static void forget_others_data(struct setup *setup)
+{
+    struct kith_dataset *train = &setup->task.train;
+    uint32_t used =
+        setup->task.public_count + setup->task.audit_count + setup->config.learner.shard_count;
+    kith_dataset_keep(train, setup->rows, used, setup->owners);
+    uint8_t *images = realloc(train->images, (size_t)train->count * train->inputs);
+    uint8_t *labels = realloc(train->labels, train->count);
+    uint32_t *rows = realloc(setup->rows, used * sizeof *rows);
+    if (images) train->images = images;
+    if (labels) train->labels = labels;
+    /* The rows are borrowed in three places: should they move, all follow. */
+    if (rows) setup->rows = rows;
+    setup->task.public_indices = setup->rows;
+    setup->task.audit_indices = setup->rows + setup->task.public_count;
+    setup->config.learner.shard = setup->task.audit_indices + setup->task.audit_count;
+    free(setup->owners);
+    setup->owners = NULL;
+}
+
 static int load_data(struct setup *setup)
 {
     struct kith_config *config = &setup->config;
@@ -223,7 +245,10 @@ static int load_data(struct setup *setup)
     }
     task->swarm = kith_rules_id(&config->rules);
     config->learner.task = task;
-    return split_data(setup);
+    setup->images = task->train.count;
+    status = split_data(setup);
+    if (status == 0) forget_others_data(setup);
+    return status;
 }
 
 static void on_started(void *context, uint16_t port)
@@ -248,7 +273,7 @@ static void on_started(void *context, uint16_t port)
         kith_kernels_name(learner->kernels), kith_rule_name(learner->rule));
     say(setup, "data %s: %u of %u images, %u public",
         kith_args_has(setup->args, "synthetic") ? "synthetic" : kith_args_text(setup->args, "data"),
-        learner->shard_count, setup->task.train.count, setup->task.public_count);
+        learner->shard_count, setup->images, setup->task.public_count);
     say(setup, "state %s", setup->state);
     if (config->peers)
         say(setup, "listening on %s", place);

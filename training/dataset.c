@@ -208,6 +208,25 @@ int kith_dataset_pool(struct kith_dataset *dataset, uint32_t pool)
     return 0;
 }
 
+void kith_dataset_keep(struct kith_dataset *dataset, uint32_t *rows, uint32_t row_count,
+                       uint32_t *scratch)
+{
+    size_t inputs = dataset->inputs;
+    uint32_t kept = 0;
+    memset(scratch, 0, dataset->count * sizeof *scratch);
+    for (uint32_t i = 0; i < row_count; i++)
+        scratch[rows[i]] = 1;
+    for (uint32_t i = 0; i < dataset->count; i++) {
+        if (!scratch[i]) continue;
+        memmove(dataset->images + kept * inputs, dataset->images + i * inputs, inputs);
+        dataset->labels[kept] = dataset->labels[i];
+        scratch[i] = kept++;
+    }
+    for (uint32_t i = 0; i < row_count; i++)
+        rows[i] = scratch[rows[i]];
+    dataset->count = kept;
+}
+
 void kith_dataset_release(struct kith_dataset *dataset)
 {
     free(dataset->images);

@@ -38,6 +38,11 @@ int kith_dataset_synthetic(const uint8_t seed[static KITH_SEED_LEN], uint32_t pa
 /* Make square images smaller: each pixel the mean of `pool` by `pool` of them, a half rounded up.
  * 0, or SHAPE: the images are not square, or their side is no multiple of `pool`. */
 int kith_dataset_pool(struct kith_dataset *dataset, uint32_t pool);
+/* Keep only these rows, `row_count` distinct ones: they move together, in the order of the set, and
+ * `rows` says where each is now. The memory of the others is behind them: whoever owns the set may
+ * give it back. `scratch` has room for [dataset->count]. */
+void kith_dataset_keep(struct kith_dataset *dataset, uint32_t *rows, uint32_t row_count,
+                       uint32_t *scratch);
 void kith_dataset_release(struct kith_dataset *dataset);
 
 #endif

@@ -168,8 +168,30 @@ static void images_are_made_smaller_by_their_means(void)
     kith_dataset_release(&set);
 }
 
+static void only_wanted_rows_are_kept(void)
+{
+    static const uint8_t seed[KITH_SEED_LEN] = {1};
+    struct kith_dataset all, some;
+    uint32_t scratch[50];
+    uint32_t rows[] = {49, 7, 0, 30};
+    const uint32_t was[] = {49, 7, 0, 30}, now[] = {3, 1, 0, 2};
+    check_int(kith_dataset_synthetic(seed, 0, 50, 9, 3, &all), 0);
+    check_int(kith_dataset_synthetic(seed, 0, 50, 9, 3, &some), 0);
+    kith_dataset_keep(&some, rows, 4, scratch);
+    check_int(some.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const uint8_t *image = some.images + (size_t)rows[i] * 9;
+        check_int(rows[i], now[i]);
+        check(memcmp(image, all.images + (size_t)was[i] * 9, 9) == 0);
+        check_int(some.labels[rows[i]], all.labels[was[i]]);
+    }
+    kith_dataset_release(&all);
+    kith_dataset_release(&some);
+}
+
 int main(void)
 {
+    run(only_wanted_rows_are_kept);
     run(images_are_made_smaller_by_their_means);
     run(idx_is_read);
     run(idx_of_every_wrong_length_is_refused);
