@@ -27,21 +27,25 @@ void kith_directory_start(struct kith_directory *directory, const struct kith_tu
     directory->ping_at_us = turn->now_us + KITH_READ_ALONE_US;
 }
 
+/* 0: too many are under way. */
 static uint64_t open_number(struct kith_directory *directory)
 {
-    for (uint32_t i = 0; i < KITH_DHT_OPS_MAX; i++) {
-        if (directory->open[i]) continue;
-        directory->open[i] = directory->next_number++;
-        return directory->open[i];
+    while (directory->open && !(directory->open & 1)) {
+        directory->open >>= 1;
+        directory->open_first++;
     }
-    return 0;
+    if (!directory->open) directory->open_first = directory->next_number;
+    uint64_t place = directory->next_number - directory->open_first;
+    if (place >= KITH_DHT_OPS_MAX) return 0;
+    directory->open |= UINT64_C(1) << place;
+    return directory->next_number++;
 }
 
 bool kith_directory_is_open(const struct kith_directory *directory, uint64_t number)
 {
-    for (uint32_t i = 0; number && i < KITH_DHT_OPS_MAX; i++)
-        if (directory->open[i] == number) return true;
-    return false;
+    uint64_t place = number - directory->open_first;
+    return number >= directory->open_first && place < KITH_DHT_OPS_MAX &&
+           directory->open >> place & 1;
 }
 
 static void put(struct kith_directory *directory, const uint8_t key[static KITH_DHT_KEY_LEN],
@@ -126,12 +130,10 @@ void kith_directory_on_deadline(struct kith_directory *directory, uint64_t peers
 void kith_directory_on_done(struct kith_directory *directory, uint64_t number, int err,
                             const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; i < KITH_DHT_OPS_MAX; i++) {
-        if (directory->open[i] != number || number == 0) continue;
-        directory->open[i] = 0;
-        /* Alone there is nobody who could hold a value: that none does is no failure. */
-        if (err && turn->stats->peers > 0) turn->stats->dht_failures++;
-    }
+    if (!kith_directory_is_open(directory, number)) return;
+    directory->open &= ~(UINT64_C(1) << (number - directory->open_first));
+    /* Alone there is nobody who could hold a value: that none does is no failure. */
+    if (err && turn->stats->peers > 0) turn->stats->dht_failures++;
 }
 
 uint64_t kith_directory_deadline_us(const struct kith_directory *directory)

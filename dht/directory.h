@@ -14,7 +14,7 @@ enum {
     KITH_READ_EVERY_US = 120 * 1000 * 1000, /* and else */
     KITH_DHT_PING_US = 60 * 1000 * 1000,
     KITH_DIRECTORY_KEYS = KITH_DEPTH_MAX + 2,
-    KITH_DHT_OPS_MAX = 64,
+    KITH_DHT_OPS_MAX = 64, /* from the oldest one under way to the newest */
 };
 
 struct kith_directory {
@@ -26,8 +26,9 @@ struct kith_directory {
     uint64_t read_at_us;
     uint64_t ping_at_us;
     uint64_t next_number;
-    uint64_t open[KITH_DHT_OPS_MAX]; /* numbers of operations under way */
-    bool announce_due;               /* the node must hand us a record */
+    uint64_t open_first; /* number of the oldest operation that may be under way */
+    uint64_t open;       /* bit i: the operation open_first + i is under way */
+    bool announce_due;   /* the node must hand us a record */
 };
 
 void kith_directory_init(struct kith_directory *directory, const struct kith_id *swarm,

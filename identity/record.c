@@ -117,10 +117,10 @@ static void write_addr(struct kith_writer *writer, const struct kith_addr *addr)
 struct kith_bytes kith_record_seal(const struct kith_peer_record *record,
                                    const struct kith_id *swarm, const struct kith_keypair *keypair,
                                    const struct kith_scheme *scheme,
-                                   uint8_t buffer[static KITH_RECORD_MAX])
+                                   uint8_t buffer[static KITH_RECORD_LEN_MAX])
 {
     static const uint8_t stamp[STAMP_LEN];
-    struct kith_writer writer = kith_writer_into(buffer, KITH_RECORD_MAX);
+    struct kith_writer writer = kith_writer_into(buffer, KITH_RECORD_LEN_MAX);
     kith_assert(kith_id_eq(&record->hotkey, &keypair->hotkey));
     kith_assert(record->addr_count <= KITH_RECORD_ADDRS_MAX);
     write_head(&writer, &record_format, record->flags, swarm, &record->hotkey);

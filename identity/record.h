@@ -72,7 +72,7 @@ struct kith_manifest {
 struct kith_bytes kith_record_seal(const struct kith_peer_record *record,
                                    const struct kith_id *swarm, const struct kith_keypair *keypair,
                                    const struct kith_scheme *scheme,
-                                   uint8_t buffer[static KITH_RECORD_MAX]);
+                                   uint8_t buffer[static KITH_RECORD_LEN_MAX]);
 struct kith_bytes kith_manifest_seal(const struct kith_manifest *manifest,
                                      const struct kith_id *swarm,
                                      const struct kith_keypair *keypair,

@@ -679,7 +679,8 @@ int kith_overlay_publish(struct kith_overlay *overlay, enum kith_manifest_kind k
 }
 
 struct kith_bytes kith_overlay_contact(struct kith_overlay *overlay, uint8_t depth,
-                                       uint32_t lifetime, uint8_t buffer[static KITH_RECORD_MAX],
+                                       uint32_t lifetime,
+                                       uint8_t buffer[static KITH_RECORD_LEN_MAX],
                                        const struct kith_turn *turn)
 {
     next_seq(overlay, turn);

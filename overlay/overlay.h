@@ -71,7 +71,7 @@ struct kith_overlay {
     struct kith_partials partials;
     struct kith_pulls pulls;
     struct kith_peer_record own; /* what the next own record will say */
-    uint8_t own_bytes[KITH_RECORD_MAX];
+    uint8_t own_bytes[KITH_RECORD_LEN_MAX];
     size_t own_len;
     uint64_t own_at_us;     /* when to sign the next */
     uint64_t created_ms[2]; /* of the newest own manifests of weights and labels */
@@ -131,7 +131,8 @@ int kith_overlay_publish(struct kith_overlay *overlay, enum kith_manifest_kind k
                          uint8_t wire, struct kith_bytes bytes, const struct kith_turn *turn);
 /* A record for the DHT: our addresses, for `lifetime_s`, no evidence of life. */
 struct kith_bytes kith_overlay_contact(struct kith_overlay *overlay, uint8_t depth,
-                                       uint32_t lifetime_s, uint8_t buffer[static KITH_RECORD_MAX],
+                                       uint32_t lifetime_s,
+                                       uint8_t buffer[static KITH_RECORD_LEN_MAX],
                                        const struct kith_turn *turn);
 /* Whom we know, to be stored: written into `ret`, at most `size` bytes; returns the length. */
 size_t kith_overlay_book(struct kith_overlay *overlay, uint8_t *ret, size_t size);

@@ -22,8 +22,10 @@ int kith_partials_init(struct kith_partials *partials, struct kith_objects *obje
     if (object_len_max <= (uint64_t)(KITH_PARTIAL_CHUNKS_MIN - 1) * KITH_CHUNK_LEN) return 0;
     partials->owner = calloc(KITH_STORE_CHUNKS, 1);
     partials->head = malloc(HEAD_MAX);
-    bool good = partials->owner && partials->head;
-    for (int i = 0; i < KITH_STORE_PARTS; i++) {
+    partials->at = calloc(KITH_STORE_PARTS, sizeof *partials->at);
+    if (partials->at) partials->count = KITH_STORE_PARTS;
+    bool good = partials->owner && partials->head && partials->at;
+    for (uint32_t i = 0; i < partials->count; i++) {
         partials->at[i].saved = calloc(KITH_CHUNKS_MAX, sizeof *partials->at[i].saved);
         good = good && partials->at[i].saved;
     }
@@ -34,8 +36,9 @@ int kith_partials_init(struct kith_partials *partials, struct kith_objects *obje
 
 void kith_partials_release(struct kith_partials *partials)
 {
-    for (int i = 0; i < KITH_STORE_PARTS; i++)
+    for (uint32_t i = 0; i < partials->count; i++)
         free(partials->at[i].saved);
+    free(partials->at);
     free(partials->owner);
     free(partials->head);
     memset(partials, 0, sizeof *partials);
@@ -44,7 +47,8 @@ void kith_partials_release(struct kith_partials *partials)
 size_t kith_partials_memory(const struct kith_partials *partials)
 {
     if (!partials->owner) return 0;
-    return KITH_STORE_CHUNKS + HEAD_MAX + KITH_STORE_PARTS * KITH_CHUNKS_MAX * sizeof(bool);
+    size_t each = sizeof *partials->at + KITH_CHUNKS_MAX * sizeof *partials->at->saved;
+    return KITH_STORE_CHUNKS + HEAD_MAX + partials->count * each;
 }
 
 static void forget(struct kith_partials *partials, uint32_t i)
@@ -104,7 +108,7 @@ void kith_partials_keep(struct kith_partials *partials, struct kith_object *obje
 
 void kith_partials_done(struct kith_partials *partials, const struct kith_manifest *manifest)
 {
-    for (uint32_t i = 0; i < KITH_STORE_PARTS; i++) {
+    for (uint32_t i = 0; i < partials->count; i++) {
         const struct kith_partial *partial = &partials->at[i];
         if (!partial->object || !is_same(&partial->manifest, manifest)) continue;
         if (partial->manifest.created_ms <= manifest->created_ms) forget(partials, i);
@@ -115,7 +119,7 @@ struct kith_partial *kith_partials_next(struct kith_partials *partials,
                                         enum kith_manifest_kind kind, uint32_t *cursor,
                                         const struct kith_turn *turn)
 {
-    while (*cursor < KITH_STORE_PARTS) {
+    while (*cursor < partials->count) {
         uint32_t i = (*cursor)++;
         struct kith_partial *partial = &partials->at[i];
         if (!partial->object || partial->manifest.kind != kind) continue;
@@ -195,7 +199,7 @@ void kith_partials_advance(struct kith_partials *partials, const struct kith_tur
     static const uint8_t nothing[1] = {0};
     if (!partials->owner || turn->now_us < partials->rest_until_us) return;
     partials->rest_until_us = 0;
-    for (uint32_t i = 0; i < KITH_STORE_PARTS; i++) {
+    for (uint32_t i = 0; i < partials->count; i++) {
         struct kith_partial *partial = &partials->at[i];
         const struct kith_bytes none = {nothing, sizeof nothing};
         if (!partial->object && partial->wipe)
@@ -220,7 +224,7 @@ void kith_partials_on_stored(struct kith_partials *partials, int err, const stru
     if (err == 0) return;
     /* The disk takes no more: the download goes on in memory, and is stored when it does again. */
     partials->rest_until_us = turn->now_us + KITH_PARTIAL_REST_US;
-    for (uint32_t i = 0; i < KITH_STORE_PARTS; i++) {
+    for (uint32_t i = 0; i < partials->count; i++) {
         struct kith_partial *partial = &partials->at[i];
         partial->head_saved = false;
         memset(partial->saved, 0, KITH_CHUNKS_MAX * sizeof *partial->saved);
@@ -232,7 +236,7 @@ bool kith_partials_is_idle(const struct kith_partials *partials)
 {
     if (partials->flight > 0) return false;
     bool resting = !partials->owner || partials->rest_until_us > 0;
-    for (uint32_t i = 0; i < KITH_STORE_PARTS && !resting; i++) {
+    for (uint32_t i = 0; i < partials->count && !resting; i++) {
         const struct kith_partial *partial = &partials->at[i];
         if (partial->wipe) return false;
         if (!partial->object) continue;
@@ -290,7 +294,7 @@ void kith_partials_start(struct kith_partials *partials, const struct kith_bytes
                          const struct kith_turn *turn)
 {
     if (!partials->owner) return;
-    for (int i = 0; i < KITH_STORE_PARTS; i++) {
+    for (uint32_t i = 0; i < partials->count; i++) {
         struct kith_bytes head = stored[KITH_STORE_PART + i];
         restore_head(partials, head, swarm, scheme, turn);
         partials->at[i].head_saved = partials->at[i].object != NULL;
@@ -301,7 +305,7 @@ void kith_partials_start(struct kith_partials *partials, const struct kith_bytes
         if (bytes.len == 0 || bytes.len > KITH_CHUNK_LEN) continue;
         if (!partials->at[0].object) return; /* nothing they could belong to */
         struct kith_id hash = kith_object_chunk_hash(bytes);
-        for (uint32_t i = 0; i < KITH_STORE_PARTS && !partials->owner[slot]; i++)
+        for (uint32_t i = 0; i < partials->count && !partials->owner[slot]; i++)
             if (partials->at[i].object && restore_chunk(&partials->at[i], bytes, &hash))
                 partials->owner[slot] = (uint8_t)(i + 1);
     }

@@ -38,7 +38,8 @@ struct kith_partial {
 
 struct kith_partials {
     struct kith_objects *objects;
-    struct kith_partial at[KITH_STORE_PARTS];
+    uint32_t count;          /* KITH_STORE_PARTS, or 0: keeps nothing */
+    struct kith_partial *at; /* [count] */
     uint8_t
         *owner; /* [KITH_STORE_CHUNKS] 0: free, else 1 + whose chunk it is; NULL: keeps nothing */
     uint8_t *head; /* [KITH_PARTIAL_HEAD_MAX] scratch, and a head on its way to the disk */

@@ -26,7 +26,7 @@ struct slot {
 
 struct kith_sim_store {
     uint32_t nodes;
-    struct slot *slots;  /* [nodes][KITH_STORE_PART] */
+    struct slot **slots; /* [nodes] NULL, or [KITH_STORE_PART] of a node that stored something */
     struct slot **parts; /* [nodes] NULL, or the other keys' of a node that stored one */
     uint8_t *disks;      /* [nodes], enum kith_sim_disk */
     struct kith_rng rng;
@@ -38,7 +38,7 @@ int kith_sim_store_new(uint32_t nodes, const uint8_t seed[static KITH_SEED_LEN],
     struct kith_sim_store *store = calloc(1, sizeof *store);
     if (!store) return KITH_ERR_NOMEM;
     store->nodes = nodes;
-    store->slots = calloc((size_t)nodes * KITH_STORE_PART, sizeof *store->slots);
+    store->slots = calloc(nodes, sizeof *store->slots);
     store->parts = calloc(nodes, sizeof *store->parts);
     store->disks = calloc(nodes, sizeof *store->disks);
     kith_rng_split(&store->rng, seed, "sim_store", 0);
@@ -62,8 +62,10 @@ static void free_values(struct slot *slots, uint32_t count)
 void kith_sim_store_free(struct kith_sim_store *store)
 {
     if (!store) return;
-    for (uint32_t i = 0; store->slots && i < store->nodes; i++)
-        free_values(&store->slots[(size_t)i * KITH_STORE_PART], KITH_STORE_PART);
+    for (uint32_t i = 0; store->slots && i < store->nodes; i++) {
+        if (store->slots[i]) free_values(store->slots[i], KITH_STORE_PART);
+        free(store->slots[i]);
+    }
     for (uint32_t i = 0; store->parts && i < store->nodes; i++) {
         if (store->parts[i]) free_values(store->parts[i], PARTS);
         free(store->parts[i]);
@@ -85,7 +87,7 @@ static struct slot *slot_of(const struct kith_sim_store *store, uint32_t node,
 {
     kith_assert(node < store->nodes);
     kith_assert(key < KITH_STORE_KEYS);
-    if (key < KITH_STORE_PART) return &store->slots[(size_t)node * KITH_STORE_PART + key];
+    if (key < KITH_STORE_PART) return store->slots[node] ? &store->slots[node][key] : NULL;
     return store->parts[node] ? &store->parts[node][key - KITH_STORE_PART] : NULL;
 }
 
@@ -107,6 +109,8 @@ void kith_sim_store_write(struct kith_sim_store *store, uint32_t node, enum kith
                           struct kith_bytes bytes)
 {
     bool is_blank = store->disks[node] == KITH_SIM_DISK_BLANK;
+    if (key < KITH_STORE_PART && !store->slots[node] && !is_blank)
+        store->slots[node] = calloc(KITH_STORE_PART, sizeof *store->slots[node]);
     if (key >= KITH_STORE_PART && !store->parts[node] && !is_blank)
         store->parts[node] = calloc(PARTS, sizeof *store->parts[node]);
     struct slot *slot = slot_of(store, node, key);

@@ -44,6 +44,13 @@ def a_table_with_verdicts():
     check("bytes a node" in text and "goal: at most 4096: " in text, text)
 
 
+def an_idle_node_is_small():
+    one = row("idle")
+    goal = one["goals"][0]
+    check(one["node_bytes"] > 1000 and goal["figure"] >= one["node_bytes"], str(one))
+    check(goal["met"] or "--no-floor" in sys.argv, str(goal))
+
+
 def a_row_that_cannot_be_measured():
     status, text, _ = run_kith("bench", "sim", "--quiet", "--row", "sixteen", "--data", "/nonexistent", seconds=60)
     check(status == 1, str(status))
@@ -59,6 +66,7 @@ def a_wrong_row_is_one_line_and_status_2():
 case(a_span_of_gossip)
 case(a_span_of_training)
 case(a_table_with_verdicts)
+case(an_idle_node_is_small)
 case(a_row_that_cannot_be_measured)
 case(a_wrong_row_is_one_line_and_status_2)
 finish()
