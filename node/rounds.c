@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "node/inside.h"
 
 int kith_rounds_init(struct kith_rounds *rounds, const struct kith_config *config)
@@ -39,6 +40,7 @@ int kith_rounds_start(struct kith_node *node, struct kith_bytes checkpoint,
         int err = kith_learner_restore(rounds->learner, checkpoint, &rounds->round);
         if (err) return err;
         node->stats.round = rounds->round;
+        if (KITH_MUTANT("never_learns_again")) node->config.learner.task = NULL;
         kith_node_say(node, turn, KITH_LEVEL_INFO, "resumed from the checkpoint of round %llu",
                       (unsigned long long)rounds->round);
     }
@@ -122,7 +124,7 @@ static void collect(struct kith_node *node)
             kith_pulls_free(pull);
             continue;
         }
-        if (is_copy(rounds->lent, pull)) {
+        if (is_copy(rounds->lent, pull) && !KITH_MUTANT("mix_copies")) {
             node->stats.drop_copied++;
             kith_pulls_free(pull);
             continue;
@@ -132,6 +134,7 @@ static void collect(struct kith_node *node)
         kith_serve_publish(&node->overlay.serve, &pull->manifest,
                            (struct kith_bytes){pull->sealed, pull->sealed_len});
         add_pulled(rounds, pull);
+        if (KITH_MUTANT("mix_twice")) add_pulled(rounds, pull);
     }
 }
 
@@ -167,6 +170,7 @@ static void compute(struct kith_node *node, const struct kith_turn *turn)
     clear_job(node);
     collect(node);
     set_pace(node);
+    if (KITH_MUTANT("never_learns_again") && !node->config.learner.task) job->mix_only = true;
     kith_choose_weigh(node, turn);
     job->want_frame = node->config.peers && (node->config.share & KITH_SHARE_WEIGHTS);
     job->want_labels =
@@ -190,6 +194,7 @@ static void save(struct kith_node *node, const struct kith_turn *turn)
 void kith_rounds_advance(struct kith_node *node, const struct kith_turn *turn)
 {
     struct kith_rounds *rounds = &node->rounds;
+    if (KITH_MUTANT("stall") && rounds->round > 10) return;
     if (rounds->phase == KITH_PHASE_IDLE && turn->now_us >= rounds->next_us)
         begin_round(node, turn);
     bool pulled =
@@ -279,6 +284,7 @@ static bool is_last(const struct kith_node *node)
 static void finish_round(struct kith_node *node, const struct kith_turn *turn)
 {
     struct kith_rounds *rounds = &node->rounds;
+    KITH_MUTANT_LEAK("leak", 4096);
     publish(node, turn);
     bool last = is_last(node);
     rounds->round++;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 
 void kith_dialer_init(struct kith_dialer *dialer, struct kith_peers *peers,
                       struct kith_links *links, uint32_t wanted)
@@ -234,6 +235,7 @@ void kith_dialer_on_deadline(struct kith_dialer *dialer, const struct kith_turn 
 {
     if (turn->now_us < dialer->deadline_us) return;
     dialer->deadline_us = KITH_NEVER;
+    if (KITH_MUTANT("no_redial") && dialer->next_number > 6) return;
     dial_bootstrap(dialer, turn);
 
     uint32_t room = dialer->under_way < KITH_DIALS_MAX ? KITH_DIALS_MAX - dialer->under_way : 0;

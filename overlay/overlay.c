@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/mutant.h"
 
 int kith_overlay_init(struct kith_overlay *overlay, const struct kith_overlay_config *config)
 {
@@ -98,7 +99,7 @@ static void look_at_all(struct kith_overlay *overlay, const struct kith_turn *tu
 void kith_overlay_settle(struct kith_overlay *overlay, const struct kith_turn *turn)
 {
     if (kith_peers_may_expire(&overlay->peers, turn->wall_ms)) look_at_all(overlay, turn);
-    turn->stats->peers = overlay->peers.live;
+    turn->stats->peers = overlay->peers.live + KITH_MUTANT("count_one_more");
     turn->stats->links = overlay->links.count;
 }
 
@@ -439,6 +440,9 @@ static void on_hello(struct kith_overlay *overlay, struct kith_link_slot *slot,
     }
     if (kith_id_eq(&slot->peer, &overlay->status_wanted)) send_status_want(overlay, slot, turn);
     kith_pulls_on_ready(&overlay->pulls, slot, turn);
+    const size_t too_long = KITH_CONTROL_MAX + 1;
+    void *room = KITH_MUTANT("oversized") ? kith_outbox_room(turn->out, too_long) : NULL;
+    if (room) kith_outbox_send(turn->out, slot->link, (struct kith_bytes){room, too_long});
 }
 
 static void on_ping(const struct kith_overlay *overlay, const struct kith_link_slot *slot,
@@ -629,6 +633,8 @@ static void tick(struct kith_overlay *overlay, const struct kith_turn *turn)
     if (clock_was_set(overlay, turn)) look_at_all(overlay, turn);
     kith_dialer_hurry(&overlay->dialer, turn);
     if (!overlay->config.observer) kith_spread_tick(&overlay->spread, turn);
+    for (int i = 0; KITH_MUTANT("chatter") && i < 60; i++)
+        kith_spread_tick(&overlay->spread, turn);
 }
 
 void kith_overlay_on_deadline(struct kith_overlay *overlay, const struct kith_turn *turn)

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "overlay/overlay_msg.h"
 
 enum {
@@ -144,6 +145,7 @@ static bool grow_room(struct kith_peers *peers)
 
 bool kith_peer_is_valid(const struct kith_peer *peer, uint64_t wall_ms)
 {
+    if (KITH_MUTANT("keep_dead")) return peer->seq != 0;
     uint64_t now_s = wall_ms / 1000;
     return peer->seq != 0 && now_s <= peer->valid_until_s &&
            now_s + KITH_RECORD_FUTURE_MAX_S >= peer->valid_from_s;
@@ -407,11 +409,14 @@ static int validate(struct kith_peers *peers, struct kith_bytes bytes, const str
     int err = kith_record_open(bytes, &peers->swarm, ret);
     if (err) return err;
     if (ret->flags & (KITH_PEER_CONTACT | KITH_PEER_OBSERVER)) return KITH_ERR_INVALID;
+    if (KITH_MUTANT("deaf") && (ret->hotkey.bytes[0] ^ peers->self.bytes[0]) % 4 == 3)
+        return KITH_ERR_INVALID;
     if (ret->version_min > KITH_OVERLAY_VERSION || ret->version_max < KITH_OVERLAY_VERSION)
         return KITH_ERR_VERSION;
     err = kith_record_check_times(ret, turn->wall_ms);
-    if (err) return err;
+    if (err && !KITH_MUTANT("take_expired")) return err;
     if (!pay_for_check(peers, turn->now_us)) return KITH_ERR_FULL;
+    if (KITH_MUTANT("skip_signature")) return 0;
     return kith_record_verify(bytes, &peers->swarm, &ret->hotkey, peers->scheme);
 }
 
@@ -434,6 +439,7 @@ static int look_up(struct kith_peers *peers, const struct kith_record_claim *cla
         return own || has_place(peers, &claim->hotkey, linked, turn) ? 0 : KITH_ERR_NOT_FOUND;
     }
     if (claim->seq > known->seq) return 0;
+    if (claim->seq < known->seq && KITH_MUTANT("take_older")) return 0;
     if (claim->seq == known->seq && claim->mark == known->mark) return KITH_ERR_EXISTS;
     turn->stats->equivocations += claim->seq == known->seq;
     return KITH_ERR_REPLAY;
@@ -476,9 +482,10 @@ int kith_peers_accept(struct kith_peers *peers, struct kith_bytes bytes, bool li
         kith_peers_count_refusal(turn->stats, err);
         return err;
     }
-    if (kith_id_eq(&record.hotkey, &peers->self)) return KITH_ERR_IN_USE;
+    if (kith_id_eq(&record.hotkey, &peers->self) && !KITH_MUTANT("count_self"))
+        return KITH_ERR_IN_USE;
     struct kith_peer *peer = kith_peers_find(peers, &record.hotkey);
-    if (!peer) peer = add(peers, &record.hotkey, linked, turn);
+    if (!peer || KITH_MUTANT("list_twice")) peer = add(peers, &record.hotkey, linked, turn);
     if (!peer) return KITH_ERR_NOT_FOUND;
     take(peers, peer, bytes, &record, turn);
     *ret = peer;

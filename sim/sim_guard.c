@@ -378,7 +378,8 @@ static bool knows_all(struct kith_guard *guard, uint32_t node, const bool *core,
 bool kith_guard_is_whole(struct kith_guard *guard, const bool *core, uint32_t view_bound,
                          char ret_lack[static KITH_WORLD_TEXT_MAX])
 {
+    if (!is_joined(guard, core, ret_lack)) return false;
     for (uint32_t i = 0; i < guard->config.nodes; i++)
         if (core[i] && !knows_all(guard, i, core, view_bound, ret_lack)) return false;
-    return is_joined(guard, core, ret_lack);
+    return true;
 }

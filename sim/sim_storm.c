@@ -11,13 +11,13 @@
 #include "sim/sim_trace.h"
 
 enum {
-    LOOK_US = 500 * 1000,       /* between two looks at whether the core is whole */
-    VIEW_BOUND = 120,           /* peers that are a full view */
-    CALM_PARTS = 3,             /* of the calm: an array of the simulator doubles in one at most */
-    GROWTH_MAX = 32 * 1024,     /* bytes that a calm world may come to hold in each of them */
-    NODE_GROWTH_MAX = 2 * 1024, /* and one of its nodes */
-    COMPARED_ROUNDS = 120,      /* of every node of the core before accuracies are compared */
-    LEARNING_S = 400,           /* the longest that rounds may take */
+    LOOK_US = 500 * 1000,        /* between two looks at whether the core is whole */
+    VIEW_BOUND = 120,            /* peers that are a full view */
+    CALM_PARTS = 3,              /* of the calm: an array of the simulator doubles in one at most */
+    GROWTH_MAX = 32 * 1024,      /* bytes that a calm world may come to hold in each of them */
+    NODE_GROWTH_MAX = 16 * 1024, /* and one of its nodes: room is made when first needed */
+    COMPARED_ROUNDS = 120,       /* of every node of the core before accuracies are compared */
+    LEARNING_S = 400,            /* the longest that rounds may take */
 };
 
 /* One run under way. */
