@@ -372,13 +372,16 @@ struct kith_peer *kith_peers_contact(struct kith_peers *peers, const struct kith
 /* --- records --- */
 
 /* A token bucket over signature checks, so that a flood of records costs a bounded share of a core.
+ * A quarter of the burst is kept for peers that are known, so that no flood of strangers starves
+ * them.
  */
-static bool pay_for_check(struct kith_peers *peers, uint64_t now_us)
+static bool pay_for_check(struct kith_peers *peers, bool known, uint64_t now_us)
 {
     const uint64_t price_us = KITH_SECOND_US / KITH_VERIFY_PER_S;
     uint64_t oldest = now_us > KITH_SECOND_US ? now_us - KITH_SECOND_US : 0;
     if (peers->verify_tokens_us < oldest) peers->verify_tokens_us = oldest;
-    if (peers->verify_tokens_us > now_us) return false;
+    uint64_t kept_us = known ? 0 : KITH_SECOND_US / 4;
+    if (peers->verify_tokens_us + kept_us > now_us) return false;
     peers->verify_tokens_us += price_us;
     return true;
 }
@@ -415,7 +418,9 @@ static int validate(struct kith_peers *peers, struct kith_bytes bytes, const str
         return KITH_ERR_VERSION;
     err = kith_record_check_times(ret, turn->wall_ms);
     if (err && !KITH_MUTANT("take_expired")) return err;
-    if (!pay_for_check(peers, turn->now_us)) return KITH_ERR_FULL;
+    const struct kith_peer *peer = kith_peers_find(peers, &ret->hotkey);
+    bool known = peer && peer->seq != 0;
+    if (!pay_for_check(peers, known, turn->now_us)) return KITH_ERR_FULL;
     if (KITH_MUTANT("skip_signature")) return 0;
     return kith_record_verify(bytes, &peers->swarm, &ret->hotkey, peers->scheme);
 }

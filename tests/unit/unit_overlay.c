@@ -402,6 +402,29 @@ static void flood_of_records_is_checked_at_a_bounded_rate(void)
     room_free(room);
 }
 
+static void a_flood_of_strangers_leaves_room_for_who_is_known(void)
+{
+    struct room *room = room_new(2, 1024);
+    room_start(room);
+    room_pass(room, 2 * KITH_SECOND_US);
+    struct kith_keypair keypair;
+    uint8_t buffer[KITH_RECORD_MAX];
+    struct kith_peer_record record = stranger(room, &keypair);
+    uint32_t checked = 0;
+    for (uint32_t i = 0; i < 2 * KITH_VERIFY_PER_S; i++) {
+        struct kith_bytes bytes = seal(room, &record, &keypair, buffer);
+        buffer[bytes.len - 1] ^= 1;
+        checked += accept_at(room, 0, bytes) == KITH_ERR_SIGNATURE;
+    }
+    check(checked > KITH_VERIFY_PER_S / 2 && checked < KITH_VERIFY_PER_S);
+    struct kith_peer_record own;
+    struct kith_bytes known = kith_peer_record_bytes(seen_by(room, 0, 1));
+    check_int(kith_record_open(known, &room->swarm, &own), 0);
+    own.seq++;
+    check_int(accept_at(room, 0, seal(room, &own, &room->at[1].keypair, buffer)), 0);
+    room_free(room);
+}
+
 static void simultaneous_dials_leave_one_link(void)
 {
     struct room *room = room_new(2, 1024);
@@ -583,6 +606,7 @@ int main(void)
     run(who_lacks_a_record_is_found_out);
     run(a_filter_knows_its_own);
     run(flood_of_records_is_checked_at_a_bounded_rate);
+    run(a_flood_of_strangers_leaves_room_for_who_is_known);
     run(simultaneous_dials_leave_one_link);
     run(who_never_says_hello_is_hung_up);
     run(observers_are_few_and_never_listed);
