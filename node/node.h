@@ -12,6 +12,7 @@
 #include "identity/record.h"
 #include "node/config.h"
 #include "node/event.h"
+#include "node/scores.h"
 
 struct kith_node;
 
@@ -72,6 +73,8 @@ struct kith_node_source {
 /* At most `max`; returns how many were written. */
 uint32_t kith_node_sources(const struct kith_node *node, struct kith_node_source *ret,
                            uint32_t max);
+/* What this node has seen of others' models; empty without a learner. Valid until the next step. */
+const struct kith_scores *kith_node_scores(const struct kith_node *node);
 /* Why the node refused to start (a stored checkpoint it cannot use), else 0. */
 int kith_node_error(const struct kith_node *node);
 /* The learner, while no job is lent out, else NULL. For digests and final tests. */

@@ -91,3 +91,8 @@ uint32_t kith_node_links(const struct kith_node *node, struct kith_id *ret, uint
     }
     return ready;
 }
+
+const struct kith_scores *kith_node_scores(const struct kith_node *node)
+{
+    return &node->rounds.scores;
+}

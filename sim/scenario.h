@@ -12,6 +12,7 @@
 #include "sim/churn_trace.h"
 #include "sim/sim_dht.h"
 #include "sim/sim_fault.h"
+#include "sim/sim_liar.h"
 #include "sim/sim_net.h"
 #include "sim/sim_store.h"
 #include "sim/world.h"
@@ -65,8 +66,10 @@ struct kith_scenario_group {
     enum kith_sim_disk disk;
     double skew_ms;
     struct kith_world_compute compute;
-    uint32_t region; /* + 1; 0: none */
-    uint64_t given;  /* which knobs were given (sim/scenario_knobs.h): the others are as in `all` */
+    uint32_t region;         /* + 1; 0: none */
+    struct kith_lying lying; /* of the liars among them ... */
+    double lie_share;        /* ... who are so many, drawn from the seed */
+    uint64_t given; /* which knobs were given (sim/scenario_knobs.h): the others are as in `all` */
 };
 
 #define KITH_SCENARIO_EVERYONE UINT32_MAX

@@ -61,6 +61,13 @@
       "of a node's rounds that give nothing")                                                      \
     X("job-nans", "SHARE", "0", REAL, compute.nans, 0, 1, "",                                      \
       "of a node's rounds whose steps run into NaN")                                               \
+    X("lie", "HOW", "none", WORD, lying.lie, 0, 0, KITH_LIE_NAMES,                                 \
+      "what liars among the nodes do")                                                             \
+    X("lie-share", "SHARE", "1", REAL, lie_share, 0, 1, "",                                        \
+      "of the nodes that lie, if --lie says how")                                                  \
+    X("lie-strength", "K", "0", REAL, lying.strength, 0, 1e6, "", "0: as is usual for the lie")    \
+    X("lie-from", "ROUND", "0", U64, lying.from, 0, 1000000000, "",                                \
+      "liars are honest before; 0: as is usual for the lie")                                       \
     X("bootstrap", "WHOM", "first", WORD, bootstrap, 0, 0, "first previous random none",           \
       "the node that each starts from, besides the DHT")
 
@@ -140,7 +147,7 @@ struct kith_knob {
     const char *words;
 };
 
-enum { KITH_KNOB_TEXT_MAX = 128 };
+enum { KITH_KNOB_TEXT_MAX = 384 };
 
 extern const struct kith_knob kith_node_knobs[];
 extern const struct kith_knob kith_run_knobs[];

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/sim_zoo.h"
+
 enum {
     EFFECTS_MAX = 4096,
     ARENA_SIZE = 4 * 1024 * 1024,
@@ -12,7 +14,8 @@ enum {
 struct kith_gang {
     struct kith_world *world;
     uint32_t nodes;
-    enum kith_lie *lies;
+    struct kith_lying *lies;
+    struct kith_zoo *zoo;
     uint8_t *states; /* [members] of KITH_LIAR_STATE_MAX bytes */
     uint32_t *place; /* [nodes] of a liar's state */
     uint8_t *shared;
@@ -27,7 +30,8 @@ static struct kith_liar liar_of(struct kith_gang *gang, uint32_t node)
         .gang = gang,
         .world = gang->world,
         .node = node,
-        .lie = gang->lies[node],
+        .lying = gang->lies[node],
+        .zoo = gang->zoo,
         .lies = gang->lies,
         .nodes = gang->nodes,
         .rng = &gang->rng,
@@ -78,7 +82,7 @@ void kith_liar_told(struct kith_liar *liar)
 static void on_event(void *context, uint32_t node, struct kith_event *event)
 {
     struct kith_gang *gang = context;
-    const struct kith_lie_kind *kind = &kith_lie_kinds[gang->lies[node]];
+    const struct kith_lie_kind *kind = &kith_lie_kinds[gang->lies[node].lie];
     if (!kind->event) return;
     struct kith_liar liar = liar_of(gang, node);
     kith_outbox_reset(&gang->out);
@@ -90,7 +94,7 @@ static void on_effects(void *context, uint32_t node, const struct kith_event *ev
                        struct kith_effects *ret)
 {
     struct kith_gang *gang = context;
-    const struct kith_lie_kind *kind = &kith_lie_kinds[gang->lies[node]];
+    const struct kith_lie_kind *kind = &kith_lie_kinds[gang->lies[node].lie];
     (void)event;
     if (!kind->effect) return;
     struct kith_liar liar = liar_of(gang, node);
@@ -103,7 +107,7 @@ static void on_effects(void *context, uint32_t node, const struct kith_event *ev
 static void on_woken(void *context, uint32_t node, struct kith_effects *ret)
 {
     struct kith_gang *gang = context;
-    const struct kith_lie_kind *kind = &kith_lie_kinds[gang->lies[node]];
+    const struct kith_lie_kind *kind = &kith_lie_kinds[gang->lies[node].lie];
     if (!kind->woken) return;
     struct kith_liar liar = liar_of(gang, node);
     kith_outbox_reset(&gang->out);
@@ -121,7 +125,7 @@ struct kith_world_filter kith_gang_filter(struct kith_gang *gang)
     };
 }
 
-struct kith_gang *kith_gang_new(const enum kith_lie *lies, uint32_t nodes,
+struct kith_gang *kith_gang_new(const struct kith_lying *lies, uint32_t nodes,
                                 const uint8_t seed[static KITH_SEED_LEN])
 {
     uint32_t members = 0;
@@ -132,12 +136,16 @@ struct kith_gang *kith_gang_new(const enum kith_lie *lies, uint32_t nodes,
     gang->lies = calloc(nodes, sizeof *gang->lies);
     gang->place = calloc(nodes, sizeof *gang->place);
     for (uint32_t i = 0; gang->lies && gang->place && i < nodes; i++) {
+        const struct kith_lie_kind *kind = &kith_lie_kinds[lies[i].lie];
         gang->lies[i] = lies[i];
-        if (lies[i] != KITH_LIE_NONE) gang->place[i] = members++;
+        if (lies[i].strength == 0) gang->lies[i].strength = kind->strength;
+        if (lies[i].from == 0) gang->lies[i].from = kind->from;
+        if (lies[i].lie != KITH_LIE_NONE) gang->place[i] = members++;
     }
     gang->states = calloc(members + 1, KITH_LIAR_STATE_MAX);
     gang->shared = calloc(1, KITH_LIAR_STATE_MAX);
-    bool is_good = gang->lies && gang->place && gang->states && gang->shared &&
+    gang->zoo = kith_zoo_new(nodes);
+    bool is_good = gang->zoo && gang->lies && gang->place && gang->states && gang->shared &&
                    kith_outbox_init(&gang->out, EFFECTS_MAX, ARENA_SIZE) == 0;
     if (is_good) return gang;
     kith_gang_free(gang);
@@ -148,11 +156,20 @@ void kith_gang_free(struct kith_gang *gang)
 {
     if (!gang) return;
     kith_outbox_release(&gang->out);
+    kith_zoo_free(gang->zoo);
     free(gang->lies);
     free(gang->place);
     free(gang->states);
     free(gang->shared);
     free(gang);
+}
+
+enum kith_lie kith_lie_named(const char *name)
+{
+    uint32_t lie = 0;
+    while (lie < KITH_LIES && strcmp(kith_lie_kinds[lie].name, name) != 0)
+        lie++;
+    return (enum kith_lie)lie;
 }
 
 void kith_gang_attach(struct kith_gang *gang, struct kith_world *world)

@@ -6,6 +6,7 @@
 #include "identity/record.h"
 #include "overlay/overlay_msg.h"
 #include "sim/sim_liar.h"
+#include "sim/sim_zoo.h"
 #include "training/codec.h"
 #include "training/job.h"
 
@@ -16,6 +17,7 @@ enum {
     KEPT_LEN_MAX = 1024,
     RECORD_SEQ_AT = 46,
     FORGED_SEQ_AHEAD_MS = 1000,
+    TURNCOAT_FROM = 10, /* rounds */
 };
 
 /* --- mute --- */
@@ -177,4 +179,12 @@ const struct kith_lie_kind kith_lie_kinds[KITH_LIES] = {
     KIND(forge, .event = keep_event, .effect = forge_effect),
     KIND(nan, .event = nan_event),
     KIND(scale, .event = scale_event),
+#define X(lie_, word, strength_, text_)                                                            \
+    [KITH_LIE_##lie_] = {.name = word,                                                             \
+                         .text = text_,                                                            \
+                         .strength = strength_,                                                    \
+                         .from = KITH_LIE_##lie_ == KITH_LIE_turncoat ? TURNCOAT_FROM : 0,         \
+                         .event = kith_zoo_event},
+    KITH_ZOO_MAP(X)
+#undef X
 };

@@ -62,6 +62,15 @@ static void print_bytes(const struct kith_sim_result *result, FILE *out)
             (double)result->all.dht_puts / lived, (double)result->all.dht_gets / lived);
 }
 
+static void print_trust(const struct kith_sim_result *result, FILE *out)
+{
+    const struct kith_sim_trust *trust = &result->trust;
+    fprintf(out, "liars          %u, not counted in the accuracy; %.1f %% of the mixing weight\n",
+            trust->liars, 100 * trust->weight);
+    if (trust->auc >= 0)
+        fprintf(out, "               AUC of honest over lying by score %.3f\n", trust->auc);
+}
+
 void kith_sim_report_table(const struct kith_sim_run_config *config,
                            const struct kith_sim_result *result, FILE *out)
 {
@@ -69,6 +78,7 @@ void kith_sim_report_table(const struct kith_sim_run_config *config,
     const struct kith_stats *all = &result->all;
     fprintf(out, "nodes          %u, %u at the end, seed %llu\n", result->nodes, result->alive,
             (unsigned long long)config->scenario.seed);
+    if (result->trust.liars > 0) print_trust(result, out);
     print_accuracy(result, out);
     bool learns = config->scenario.all.node.learns;
     if (learns)

@@ -9,6 +9,7 @@
 #include "sim/sim_run.h"
 #include "sim/sim_spread.h"
 #include "sim/sim_swarm.h"
+#include "sim/sim_trust.h"
 
 struct kith_sim_result {
     uint32_t nodes;
@@ -17,6 +18,7 @@ struct kith_sim_result {
     uint32_t lived;                  /* nodes that were ever up */
     struct kith_sim_spread accuracy; /* of nodes that are there at the end, per cent of all tests */
     struct kith_sim_average average;
+    struct kith_sim_trust trust; /* before the nodes stop */
     double rounds_mean;
     uint64_t rounds_least;
     uint64_t rounds_most;

@@ -88,6 +88,7 @@ static bool run_world(struct run *run, struct kith_sim_result *result)
     kith_sim_watch_close(&run->watch);
     result->virtual_s = (double)kith_world_now_us(world) / 1e6;
     /* What the nodes knew of each other before they said goodbye. */
+    kith_sim_trust_of(run->swarm, &result->trust);
     if (kith_scenario_look(world, result)) kith_world_fail(world, 0, "out of memory");
     for (uint32_t i = 0; i < run->config->scenario.nodes; i++) {
         struct kith_fault stop = {.kind = KITH_FAULT_STOP, .node = i};
@@ -162,7 +163,7 @@ static int count_accuracy(struct run *run, struct kith_sim_result *result)
         if (!err) err = kith_swarm_average(run->swarm, &result->average);
     }
     for (uint32_t i = 0; !err && i < nodes; i++)
-        if (run->correct[i] != UINT32_MAX)
+        if (run->correct[i] != UINT32_MAX && !kith_swarm_lies(run->swarm, i))
             values[result->learners++] = 100.0 * run->correct[i] / run->swarm->test.count;
     if (!err && result->learners > 0)
         result->accuracy = kith_sim_spread_of(values, result->learners);

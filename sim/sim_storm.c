@@ -117,7 +117,7 @@ static int set_up(struct storm *storm)
         .bytes_cap = KITH_STORM_BYTES_CAP,
     };
     for (uint32_t i = 0; i < storm->plan->nodes; i++)
-        storm->is_liar[i] = storm->plan->lies[i] != KITH_LIE_NONE;
+        storm->is_liar[i] = storm->plan->lies[i].lie != KITH_LIE_NONE;
     memcpy(seed, &storm->plan->seed, sizeof storm->plan->seed);
     configure_run(storm);
     storm->guard = kith_guard_new(&guard);
@@ -338,7 +338,7 @@ int kith_storm_run(const struct kith_storm_config *config, struct kith_storm_res
     if (!storm.plan) return KITH_ERR_NOMEM;
     kith_storm_draw(config->seed, config->nodes, config->always, config->allowed, storm.plan);
     for (uint32_t i = 0; config->lie != KITH_LIE_NONE && i < config->nodes; i++)
-        if (storm.plan->lies[i] != KITH_LIE_NONE) storm.plan->lies[i] = config->lie;
+        if (storm.plan->lies[i].lie != KITH_LIE_NONE) storm.plan->lies[i].lie = config->lie;
     int err = set_up(&storm);
     if (!err) err = run_phases(&storm, ret);
     if (!err) collect(&storm, ret);

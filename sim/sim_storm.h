@@ -75,7 +75,7 @@ struct kith_storm_plan {
     bool compares;                  /* accuracy with the run without faults */
     struct kith_world_config world; /* latency, loss, cuts, DHT */
     bool core[KITH_STORM_NODES_MAX];
-    enum kith_lie lies[KITH_STORM_NODES_MAX];
+    struct kith_lying lies[KITH_STORM_NODES_MAX];
     uint64_t start_us[KITH_STORM_NODES_MAX];
     uint32_t drawn; /* of the faults: the first ones; the others heal */
     uint32_t fault_count;

@@ -205,7 +205,7 @@ static void draw_liars(struct draw *draw)
     if (!has(draw, KITH_STORM_liars)) return;
     uint32_t most = plan->nodes / 5;
     for (uint32_t i = between(draw, 1, most > 0 ? most : 1); i > 0; i--)
-        plan->lies[any_node(draw)] = (enum kith_lie)between(draw, 1, KITH_LIES - 1);
+        plan->lies[any_node(draw)].lie = (enum kith_lie)between(draw, 1, KITH_LIES_PLAIN - 1);
 }
 
 static void draw_core(struct draw *draw)
@@ -219,7 +219,7 @@ static void draw_core(struct draw *draw)
         plan->core[any_node(draw)] = false;
     plan->compares = is_all;
     for (uint32_t i = 0; i < plan->nodes; i++) {
-        if (plan->lies[i] == KITH_LIE_NONE) continue;
+        if (plan->lies[i].lie == KITH_LIE_NONE) continue;
         plan->core[i] = false;
         plan->compares = false;
     }
@@ -248,7 +248,7 @@ static void heal(struct draw *draw)
             {.kind = KITH_FAULT_SKEW, .node = i},
             {.kind = KITH_FAULT_SPEED, .node = i, .a = 1000},
         };
-        bool is_gone = !plan->core[i] && plan->lies[i] == KITH_LIE_NONE;
+        bool is_gone = !plan->core[i] && plan->lies[i].lie == KITH_LIE_NONE;
         for (size_t k = 0; !is_gone && k < sizeof good / sizeof *good; k++)
             add(draw, at_ms, good[k]);
         add(draw, at_ms,

@@ -1,3 +1,4 @@
+#include "sim/sim_recruit.h"
 #include "sim/sim_split.h"
 
 #include <stdio.h>
@@ -134,7 +135,7 @@ static void give_learner(const struct kith_swarm *swarm, uint32_t node, struct k
 {
     struct kith_rng rng;
     uint8_t seed[KITH_SEED_LEN];
-    own->learner.task = &swarm->task;
+    own->learner.task = kith_swarm_task(swarm, node);
     own->learner.arch = *kith_swarm_arch(swarm, node);
     own->learner.shard = swarm->rows + swarm->first_row[node];
     own->learner.shard_count = kith_swarm_samples(swarm, node);
@@ -202,8 +203,10 @@ int kith_swarm_new(const struct kith_sim_run_config *config, struct kith_world_c
         world->bootstrap = bootstrap;
         world->bootstrap_context = swarm;
     }
+    if (!err) err = kith_swarm_recruit(swarm, world);
     if (!err) err = kith_world_new(world, &swarm->world);
     if (!err) {
+        if (swarm->gang) kith_gang_attach(swarm->gang, swarm->world);
         *ret_swarm = swarm;
         return 0;
     }
@@ -217,6 +220,7 @@ void kith_swarm_free(struct kith_swarm *swarm)
 {
     if (!swarm) return;
     kith_world_free(swarm->world);
+    kith_swarm_dismiss(swarm);
     kith_dataset_release(&swarm->synthetic_train);
     kith_dataset_release(&swarm->synthetic_test);
     free(swarm->public_indices);

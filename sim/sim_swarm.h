@@ -15,11 +15,14 @@ struct kith_swarm {
     struct kith_rules rules;
     struct kith_dataset synthetic_train; /* owned; empty if the data came from outside */
     struct kith_dataset synthetic_test;
-    struct kith_dataset test; /* the full one, borrowed from above or outside */
-    struct kith_task task;    /* nodes test themselves on the first KITH_SIM_TEST_ROWS of it */
-    uint32_t *public_indices; /* the public rows, then those for audits */
-    uint32_t *rows;           /* all shards, one behind the other */
-    uint32_t *first_row;      /* [nodes + 1] */
+    struct kith_dataset test;  /* the full one, borrowed from above or outside */
+    struct kith_task task;     /* nodes test themselves on the first KITH_SIM_TEST_ROWS of it */
+    uint32_t *public_indices;  /* the public rows, then those for audits */
+    uint32_t *rows;            /* all shards, one behind the other */
+    uint32_t *first_row;       /* [nodes + 1] */
+    struct kith_lying *lies;   /* [nodes] who lies and how, NULL: nobody does */
+    struct kith_gang *gang;    /* NULL: likewise */
+    struct kith_task wrong[2]; /* the task with the labels that liars learn; owned labels */
     struct kith_arch arch[KITH_SIM_MODELS_MAX]; /* no layers: nobody has that model */
     struct kith_world *world;
 };
@@ -40,6 +43,8 @@ void kith_swarm_world_config(const struct kith_sim_run_config *config,
 /* The model of a node, and how many samples it has; without training none, and 0. */
 const struct kith_arch *kith_swarm_arch(const struct kith_swarm *swarm, uint32_t node);
 uint32_t kith_swarm_samples(const struct kith_swarm *swarm, uint32_t node);
+/* Whether the node lies: what it has learned counts in no figure of accuracy. */
+bool kith_swarm_lies(const struct kith_swarm *swarm, uint32_t node);
 /* How many of the full test set each node's own model gets right, [nodes]; UINT32_MAX for a node
  * that has none now. On `threads` threads. 0, NOMEM or IO. */
 int kith_swarm_test(const struct kith_swarm *swarm, uint32_t threads, uint32_t *ret_correct);

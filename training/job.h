@@ -78,6 +78,8 @@ int kith_learner_restore(struct kith_learner *learner, struct kith_bytes checkpo
 void kith_learner_weights(const struct kith_learner *learner, float *ret);
 /* How many they are. */
 size_t kith_learner_params(const struct kith_learner *learner);
+/* The weights after the last mix, before the local steps, likewise. */
+void kith_learner_mixed(const struct kith_learner *learner, float *ret);
 
 struct kith_job_line {
     uint32_t epoch;

@@ -169,6 +169,11 @@ size_t kith_learner_params(const struct kith_learner *learner)
     return learner->config.arch.params;
 }
 
+void kith_learner_mixed(const struct kith_learner *learner, float *ret)
+{
+    memcpy(ret, learner->mixed, learner->config.arch.params * sizeof *ret);
+}
+
 void kith_learner_weights(const struct kith_learner *learner, float *ret)
 {
     kith_model_get_weights(learner->model, ret);

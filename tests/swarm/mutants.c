@@ -73,7 +73,7 @@ static bool has_early_dead(const struct kith_storm_plan *plan)
     for (uint32_t i = 0; i < plan->drawn; i++) {
         uint32_t node = plan->fault[i].fault.node;
         bool is_early = plan->fault[i].at_us < 13000000;
-        gone += is_early && !plan->core[node] && plan->lies[node] == KITH_LIE_NONE;
+        gone += is_early && !plan->core[node] && plan->lies[node].lie == KITH_LIE_NONE;
     }
     return gone >= 2 && plan->drawn > gone;
 }
