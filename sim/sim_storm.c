@@ -17,6 +17,7 @@ enum {
     GROWTH_MAX = 32 * 1024,      /* bytes that a calm world may come to hold in each of them */
     NODE_GROWTH_MAX = 16 * 1024, /* and one of its nodes: room is made when first needed */
     COMPARED_ROUNDS = 120,       /* of every node of the core before accuracies are compared */
+    FIRST_ROUNDS_S = 90,         /* the longest that the first rounds may take, and */
     LEARNING_S = 400,            /* the longest that rounds may take */
 };
 
@@ -194,15 +195,15 @@ static bool come_together(struct storm *storm, double *ret_s)
 }
 
 /* Until every node of the core has done so many rounds. False as run_to. */
-static bool learn_for(struct storm *storm, uint64_t rounds)
+static bool learn_for(struct storm *storm, uint64_t rounds, int limit_s)
 {
-    uint64_t until_us = kith_world_now_us(storm->world) + LEARNING_S * KITH_SECOND_US;
+    uint64_t until_us = kith_world_now_us(storm->world) + (uint64_t)limit_s * KITH_SECOND_US;
     for (uint32_t i = 0; i < storm->plan->nodes; i++) {
         while (storm->plan->core[i] && rounds_of(storm, i) < rounds) {
             if (!run_to(storm, kith_world_now_us(storm->world) + LOOK_US)) return false;
             if (kith_world_now_us(storm->world) < until_us) continue;
             kith_world_fail(storm->world, i, "rounds: not %llu of them within %d s",
-                            (unsigned long long)rounds, LEARNING_S);
+                            (unsigned long long)rounds, limit_s);
             return false;
         }
     }
@@ -235,7 +236,7 @@ static void check_memory(struct storm *storm, int64_t grown)
 static bool stay_calm(struct storm *storm, int64_t *ret_grown)
 {
     char lack[KITH_WORLD_TEXT_MAX] = "";
-    if (!learn_for(storm, KITH_STORM_ROUND_MIN)) return false;
+    if (!learn_for(storm, KITH_STORM_ROUND_MIN, FIRST_ROUNDS_S)) return false;
     note_memory(storm);
     *ret_grown = INT64_MAX;
     for (int i = 0; i < CALM_PARTS; i++) {
@@ -263,7 +264,7 @@ static int learn_on(struct storm *storm, double *ret_accuracy)
 {
     uint32_t correct[KITH_STORM_NODES_MAX], count = 0;
     double sum = 0;
-    if (!learn_for(storm, COMPARED_ROUNDS)) return 0;
+    if (!learn_for(storm, COMPARED_ROUNDS, LEARNING_S)) return 0;
     int err = kith_swarm_test(storm->swarm, 1, correct);
     for (uint32_t i = 0; !err && i < storm->plan->nodes; i++) {
         if (!storm->plan->core[i] || correct[i] == UINT32_MAX) continue;
