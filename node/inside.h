@@ -50,7 +50,7 @@ struct kith_node {
     struct kith_overlay overlay;
     struct kith_directory directory;
     struct kith_rounds rounds;
-    uint8_t contact[KITH_RECORD_LEN_MAX]; /* the record last put into the DHT */
+    uint8_t *contact; /* [KITH_RECORD_LEN_MAX] the record last put into the DHT; NULL: none is */
     size_t contact_len;
     uint64_t contact_us; /* when it was signed */
     uint64_t book_at_us;

@@ -96,12 +96,14 @@ struct kith_node *kith_node_new(const struct kith_config *config,
     struct kith_overlay_config overlay = overlay_config(node);
     int err = kith_overlay_init(&node->overlay, &overlay);
     if (!err) err = kith_rounds_init(&node->rounds, &node->config);
+    bool announces = config->peers && config->dht && !config->observer;
+    if (announces) node->contact = malloc(KITH_RECORD_LEN_MAX);
+    if (announces && !node->contact) err = KITH_ERR_NOMEM;
     if (err) {
         kith_node_free(node);
         return NULL;
     }
-    kith_directory_init(&node->directory, &overlay.swarm, &config->keypair.hotkey,
-                        config->peers && config->dht && !config->observer);
+    kith_directory_init(&node->directory, &overlay.swarm, &config->keypair.hotkey, announces);
     describe_self(node);
     node->book_at_us = KITH_NEVER;
     return node;
@@ -113,6 +115,7 @@ void kith_node_free(struct kith_node *node)
     kith_rounds_release(&node->rounds);
     kith_overlay_release(&node->overlay);
     kith_keypair_wipe(&node->config.keypair);
+    free(node->contact);
     free(node);
 }
 
@@ -379,7 +382,9 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
 
 size_t kith_node_memory(const struct kith_node *node)
 {
-    return sizeof *node + kith_overlay_memory(&node->overlay) + kith_rounds_memory(&node->rounds);
+    size_t bytes = sizeof *node + kith_overlay_memory(&node->overlay);
+    if (node->contact) bytes += KITH_RECORD_LEN_MAX;
+    return bytes + kith_rounds_memory(&node->rounds);
 }
 
 uint64_t kith_node_deadline_us(const struct kith_node *node)
