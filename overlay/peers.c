@@ -263,7 +263,6 @@ static void forget(struct kith_peers *peers, struct kith_peer *peer)
     if (peer->hot) cool(peers, peer);
     unchain(peers, peer);
     memset(peer, 0, sizeof *peer);
-    peers->bar_us = 0;
 }
 
 /* Who is needed is not forgotten; of the others first the dead, then the banned, then the worst
@@ -325,7 +324,6 @@ static struct kith_peer *add(struct kith_peers *peers, const struct kith_id *id,
     memmove(&peers->order[position + 1], &peers->order[position], behind * sizeof *peers->order);
     peers->order[position] = (uint16_t)slot;
     peers->count++;
-    peers->bar_us = 0;
     struct kith_peer *peer = &peers->at[slot];
     peer->id = *id;
     peer->used = true;

@@ -69,8 +69,8 @@ struct kith_peers {
     uint32_t live;                /* peers told */
     uint32_t serving;             /* of these, with something to share */
     uint32_t expiry_s;            /* no live peer's record ends before */
-    uint64_t bar;                 /* worst score of those that could be forgotten */
-    uint64_t bar_us;              /* when that was looked up; 0: look again */
+    uint64_t bar;                 /* worst score of those that could be forgotten, or above it */
+    uint64_t bar_us;              /* when that was looked up; 0: never */
     uint64_t verify_tokens_us;    /* token bucket: the instant up to which checks are paid */
 };
 

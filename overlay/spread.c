@@ -98,8 +98,9 @@ void kith_spread_hot(struct kith_spread *spread, struct kith_peer *peer, bool ur
 {
     if (!urgent) return;
     kith_peers_heat(spread->peers, peer, KITH_HOT_TIMES);
-    peer->urgent = urgent;
-    if (urgent) hurry(spread, turn);
+    peer->urgent = true;
+    spread->urgent_count++;
+    hurry(spread, turn);
 }
 
 static uint64_t *seen_place(const struct kith_spread *spread, const struct kith_id *hotkey,
@@ -143,6 +144,7 @@ void kith_spread_news(struct kith_spread *spread, struct kith_bytes record,
     spread->news_count += news->times == 0;
     news->times = KITH_NEWS_TIMES;
     news->urgent = true;
+    spread->urgent_count++;
     news->len = (uint16_t)record.len;
     memcpy(news->bytes, record.at, record.len);
     hurry(spread, turn);
@@ -166,23 +168,39 @@ static void add_own(struct kith_spread *spread, struct parcel *parcel, struct ki
     if (add_paid(spread, parcel, spread->own, turn)) slot->own_seq = spread->own_seq;
 }
 
+static void add_urgent(struct kith_spread *spread, struct parcel *parcel,
+                       const struct kith_turn *turn)
+{
+    for (uint32_t i = 0; spread->news && i < KITH_NEWS_MAX; i++) {
+        const struct kith_news *news = &spread->news[i];
+        if (news->times && news->urgent)
+            add_paid(spread, parcel, (struct kith_bytes){news->bytes, news->len}, turn);
+    }
+    for (uint32_t at = spread->peers->hot_first; at; at = spread->peers->at[at - 1].hot_next) {
+        const struct kith_peer *peer = &spread->peers->at[at - 1];
+        if (!peer->urgent || peer->link == parcel->link || !may_pass_on(peer, turn)) continue;
+        add_paid(spread, parcel, kith_peer_record_bytes(peer), turn);
+    }
+}
+
 static void send_urgent(struct kith_spread *spread, struct kith_link_slot *slot,
                         const struct kith_turn *turn)
 {
     struct parcel parcel;
     parcel_begin(&parcel, slot);
     if (spread->own_urgent) add_own(spread, &parcel, slot, turn);
-    for (uint32_t i = 0; spread->news && i < KITH_NEWS_MAX; i++) {
-        const struct kith_news *news = &spread->news[i];
-        if (news->times && news->urgent)
-            add_paid(spread, &parcel, (struct kith_bytes){news->bytes, news->len}, turn);
-    }
-    for (uint32_t at = spread->peers->hot_first; at; at = spread->peers->at[at - 1].hot_next) {
-        const struct kith_peer *peer = &spread->peers->at[at - 1];
-        if (!peer->urgent || peer->link == slot->link || !may_pass_on(peer, turn)) continue;
-        add_paid(spread, &parcel, kith_peer_record_bytes(peer), turn);
-    }
+    if (spread->urgent_count > 0) add_urgent(spread, &parcel, turn);
     parcel_flush(&parcel, turn);
+}
+
+static void forget_urgent(struct kith_spread *spread)
+{
+    if (spread->urgent_count == 0) return;
+    for (uint32_t i = 0; spread->news && i < KITH_NEWS_MAX; i++)
+        spread->news[i].urgent = false;
+    for (uint32_t at = spread->peers->hot_first; at; at = spread->peers->at[at - 1].hot_next)
+        spread->peers->at[at - 1].urgent = false;
+    spread->urgent_count = 0;
 }
 
 /* What the budget did not reach stays hot and goes with the ticks. */
@@ -193,10 +211,7 @@ static void spread_urgent(struct kith_spread *spread, const struct kith_turn *tu
     for (uint32_t i = 0; i < count && spread->budget > 0; i++)
         send_urgent(spread, drawn[i], turn);
     spread->own_urgent = false;
-    for (uint32_t i = 0; spread->news && i < KITH_NEWS_MAX; i++)
-        spread->news[i].urgent = false;
-    for (uint32_t at = spread->peers->hot_first; at; at = spread->peers->at[at - 1].hot_next)
-        spread->peers->at[at - 1].urgent = false;
+    forget_urgent(spread);
     spread->urgent_at_us = KITH_NEVER;
 }
 

@@ -19,7 +19,7 @@ enum {
     KITH_RECORDS_SAVED = 24,   /* of the budget for news; more is not saved up */
     KITH_HOT_TIMES = 2,        /* news go first in so many ticks ... */
     KITH_HOT_PER_TICK = 3,     /* ... so many of them in one */
-    KITH_NEWS_TIMES = 8,       /* news of peers that are not kept: every link should have them */
+    KITH_NEWS_TIMES = 12,      /* news of peers that are not kept: every link should have them */
     KITH_NEWS_LINKS = 4,       /* that hear news at once ... */
     KITH_NEWS_WAIT_US = 100 * 1000, /* ... after so long, to collect them */
     KITH_NEWS_AGE_S = 60,           /* a record signed longer ago is no news */
@@ -27,7 +27,7 @@ enum {
     KITH_SEEN_MAX = 1024,           /* of whom such news were seen lately */
     KITH_WANTS_PER_TICK = 8,
     KITH_WANT_AGE = 60,   /* asked for is whose record has had so many hundredths of its life */
-    KITH_WANT_LOOKS = 32, /* peers looked at for that in a tick */
+    KITH_WANT_LOOKS = 16, /* peers looked at for that in a tick */
     KITH_FILTER_EVERY_US = 500 * 1000, /* a link's filters are answered no more often */
     KITH_GREET_ALL = 64,               /* a view up to this size is sent to a newcomer whole ... */
     KITH_GREET_SOME = 32,              /* ... else so many of it */
@@ -52,6 +52,7 @@ struct kith_spread {
     uint32_t next_want;
     struct kith_news *news; /* [KITH_NEWS_MAX], NULL until there are some */
     uint32_t news_count;    /* that are still passed on */
+    uint32_t urgent_count;  /* news and peers marked urgent since the last time */
     uint32_t next_news;
     uint64_t *seen;        /* [KITH_SEEN_MAX], by hash; NULL until there are some */
     uint64_t urgent_at_us; /* KITH_NEVER: nothing is urgent */
