@@ -287,7 +287,8 @@ static void on_fact(struct kith_node *node, const struct kith_overlay_fact *fact
     case KITH_FACT_BOOTSTRAP_SILENT:
         kith_addr_format(&fact->addr, text);
         kith_node_say(node, turn, KITH_LEVEL_WARNING,
-                      "bootstrap %s does not answer; going on alone and trying again", text);
+                      "bootstrap %s does not answer; going on %s and trying again", text,
+                      node->overlay.links.count > 0 ? "with others" : "alone");
         return;
     case KITH_FACT_SAME_HOTKEY:
         on_twin(node, fact->started_ms, turn);
@@ -322,7 +323,7 @@ static void advance_directory(struct kith_node *node, const struct kith_turn *tu
     kith_directory_on_deadline(&node->directory, node->stats.peers, &ping, turn);
     if (ping) ping_dht(node, turn);
     if (!node->directory.announce_due) return;
-    uint64_t n = node->stats.peers + 1;
+    uint64_t n = kith_peers_swarm_size(&node->overlay.peers, turn);
     /* Equal bytes are one value of a key, however often put; each new signature is another. */
     bool stale = turn->now_us >= node->contact_us + CONTACT_EVERY_US;
     if (stale || node->contact_len == 0) {

@@ -109,6 +109,25 @@ static void a_bootstrap_that_does_not_answer_is_said_once_and_tried_again(void)
     story_end(&story);
 }
 
+static void who_has_peers_does_not_go_on_alone(void)
+{
+    /* n2 waits for an answer of n0, whose machine is gone, when n1 calls. */
+    story_begin(&story, 3);
+    story_tell(&story, KITH_SIM_TRACE_SAYS);
+    story.from[0] = STORY_NOBODY;
+    story.from[1] = 2;
+    story_start(&story, 0);
+    story_cut_off(&story, 0);
+    story_start(&story, 2);
+    story_start(&story, 1);
+    check(story_pass(&story, 30));
+    check(story_is(&story, "n1 says peer 5Fc6yeW93v8QKprjF4RS3Dr5sbmqKuY3PPXHBVs9HGCdP9zA joined\n"
+                           "n2 says peer 5D15Dp3UHUa2WXV93Zttvv2Hr7YPHHZHHPHZaXxiLZdGcF2q joined\n"
+                           "n2 says bootstrap 10.0.0.1:8120 does not answer; going on with others "
+                           "and trying again\n"));
+    story_end(&story);
+}
+
 static void nodes_without_a_bootstrap_meet_in_the_dht(void)
 {
     story_begin(&story, 3);
@@ -214,6 +233,7 @@ int main(void)
     run(eight_in_any_order);
     run(a_newcomer_joins_through_any_node);
     run(a_bootstrap_that_does_not_answer_is_said_once_and_tried_again);
+    run(who_has_peers_does_not_go_on_alone);
     run(nodes_without_a_bootstrap_meet_in_the_dht);
     run(a_silent_dht_hinders_nobody_who_has_a_bootstrap);
     run(a_restarted_node_remembers_whom_it_knew);
