@@ -32,6 +32,9 @@ static int reserve_bootstrap(struct kith_dialer *dialer, const struct kith_addr 
                              uint32_t count)
 {
     if (count > KITH_BOOTSTRAP_MAX) count = KITH_BOOTSTRAP_MAX;
+    free(dialer->bootstrap); /* of an earlier start */
+    dialer->bootstrap = NULL;
+    dialer->bootstrap_count = 0;
     if (count == 0) return 0;
     dialer->bootstrap = calloc(count, sizeof *dialer->bootstrap);
     if (!dialer->bootstrap) return KITH_ERR_NOMEM;
