@@ -194,7 +194,8 @@ static void save(struct kith_node *node, const struct kith_turn *turn)
 void kith_rounds_advance(struct kith_node *node, const struct kith_turn *turn)
 {
     struct kith_rounds *rounds = &node->rounds;
-    if (KITH_MUTANT("stall") && rounds->round > 10) return;
+    if (KITH_MUTANT("stall") && rounds->round > 10 && rounds->phase == KITH_PHASE_IDLE)
+        rounds->phase = KITH_PHASE_DONE;
     if (rounds->phase == KITH_PHASE_IDLE && turn->now_us >= rounds->next_us)
         begin_round(node, turn);
     bool pulled =
