@@ -174,6 +174,7 @@ static void nodes_that_do_not_learn_keep_company(void)
 
 /* What the allocator handed out while the third node was made: for the first two the world has
  * taken what it lends to all. */
+#ifndef __SANITIZE_ADDRESS__
 static size_t taken_by_start(const struct kith_sim_run_config *config)
 {
     open_swarm(config);
@@ -183,6 +184,7 @@ static size_t taken_by_start(const struct kith_sim_run_config *config)
     struct mallinfo2 after = mallinfo2();
     return after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
 }
+#endif
 
 /* kith_node_memory adds up what kith_node_new allocates; the allocator rounds up a little, and
  * counts small blocks that it keeps for later as handed out. */
