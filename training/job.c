@@ -45,7 +45,6 @@ static uint32_t aggregate(struct kith_job *job)
 static uint32_t enter_pulled(struct kith_job *job)
 {
     struct kith_learner *learner = job->learner;
-    if (job->pulled_count == 0) return 0;
     if (learner->config.rule != KITH_RULE_SCORE) return aggregate(job);
     kith_audit(job, learner->plain);
     return kith_mix(learner->plain, learner->config.arch.params, job->own_weight, job->pulled,
@@ -57,19 +56,14 @@ static void mix(struct kith_job *job)
 {
     struct kith_learner *learner = job->learner;
     const struct kith_learner_config *config = &learner->config;
-    size_t params = config->arch.params;
-    kith_model_get_weights(learner->model, learner->plain);
-    uint32_t mixed = enter_pulled(job);
-    if (mixed > 0) kith_model_set_weights(learner->model, learner->plain);
-
-    bool moved = learner->has_mixed && learner->length > 0;
-    if (config->quasi_global && moved && !job->mix_only) {
-        kith_model_get_momentum(learner->model, learner->sum);
-        kith_mix_momentum(learner->sum, learner->mixed, learner->plain, params, config->momentum,
-                          learner->length);
-        kith_model_set_momentum(learner->model, learner->sum);
+    if (job->pulled_count > 0) {
+        kith_model_get_weights(learner->model, learner->plain);
+        if (enter_pulled(job) > 0) kith_model_set_weights(learner->model, learner->plain);
     }
-    memcpy(learner->mixed, learner->plain, params * sizeof *learner->mixed);
+    bool moved = learner->has_mixed && learner->length > 0;
+    if (config->quasi_global && moved && !job->mix_only)
+        kith_model_follow(learner->model, learner->mixed, config->momentum, learner->length);
+    kith_model_raw_weights(learner->model, learner->mixed);
     learner->has_mixed = true;
     learner->length = 0;
 }
@@ -95,23 +89,24 @@ static float target_loss(struct kith_job *job, const struct kith_rows *rows)
     struct kith_learner *learner = job->learner;
     uint32_t classes = learner->pool.classes;
     size_t numbers = (size_t)rows->count * classes;
-    uint32_t models = 1;
+    float weights = 1;
     kith_model_probabilities(learner->model, rows, 1, learner->target);
     for (uint32_t i = 0; i < job->pulled_count; i++) {
-        if (job->pulled[i].err) continue;
+        float weight = job->pulled[i].weight;
+        if (job->pulled[i].err || weight <= 0) continue;
         int err =
             kith_frame_decode(job->pulled[i].frame, learner->config.arch.params, learner->decoded);
         kith_assert(err == 0);
         kith_model_set_weights(learner->peer, learner->decoded);
         kith_model_probabilities(learner->peer, rows, 1, learner->probabilities);
         for (size_t j = 0; j < numbers; j++)
-            learner->target[j] += learner->probabilities[j];
-        models++;
+            learner->target[j] += weight * learner->probabilities[j];
+        weights += weight;
     }
     double sum = 0;
     for (uint32_t i = 0; i < rows->count; i++) {
         uint8_t label = learner->config.task->train.labels[rows->indices[i]];
-        sum += kith_cross_entropy(learner->target[(size_t)i * classes + label] / (float)models);
+        sum += kith_cross_entropy(learner->target[(size_t)i * classes + label] / weights);
     }
     return (float)(sum / rows->count);
 }
@@ -260,7 +255,7 @@ static void undo_divergence(struct kith_learner *learner)
 {
     size_t params = learner->config.arch.params;
     if (kith_model_is_finite(learner->model)) return;
-    memcpy(learner->plain, learner->mixed, params * sizeof *learner->plain);
+    kith_learner_mixed(learner, learner->plain);
     memset(learner->sum, 0, params * sizeof *learner->sum);
     kith_model_set_weights(learner->model, learner->plain);
     kith_model_set_momentum(learner->model, learner->sum);

@@ -47,7 +47,8 @@ static bool allocate(struct kith_learner *learner)
     bool pool = kith_pool_init(&learner->pool, task->public_count, classes) == 0;
     learner->model = kith_model_new(&config->arch, config->kernels, rows);
     learner->peer = kith_model_new(&config->arch, config->kernels, rows);
-    learner->mixed = malloc(params * sizeof(float));
+    if (learner->model)
+        learner->mixed = malloc(kith_model_raw_floats(learner->model) * sizeof(float));
     learner->plain = malloc(params * sizeof(float));
     learner->decoded = malloc(params * sizeof(float));
     learner->sum = malloc(params * sizeof(float));
@@ -123,8 +124,9 @@ struct kith_learner *kith_learner_new(const struct kith_learner_config *config)
     }
     for (uint32_t i = 0; i < config->task->test.count; i++)
         learner->test_order[i] = i;
-    draw_weights(&config->arch, config->init_seed, learner->mixed);
-    kith_model_set_weights(learner->model, learner->mixed);
+    draw_weights(&config->arch, config->init_seed, learner->plain);
+    kith_model_set_weights(learner->model, learner->plain);
+    kith_model_raw_weights(learner->model, learner->mixed);
     kith_learner_order(learner);
     return learner;
 }
@@ -155,7 +157,8 @@ size_t kith_learner_memory(const struct kith_learner *learner)
     const struct kith_task *task = config->task;
     size_t params = config->arch.params;
     uint32_t classes = task->train.classes;
-    size_t floats = 4 * params + 2 * (size_t)rows_of_pass(config) * classes;
+    size_t floats = 3 * params + kith_model_raw_floats(learner->model) +
+                    2 * (size_t)rows_of_pass(config) * classes;
     size_t bytes = sizeof *learner + floats * sizeof(float);
     bytes += kith_model_memory(learner->model) + kith_model_memory(learner->peer);
     bytes += kith_pool_memory(&learner->pool);
@@ -171,7 +174,7 @@ size_t kith_learner_params(const struct kith_learner *learner)
 
 void kith_learner_mixed(const struct kith_learner *learner, float *ret)
 {
-    memcpy(ret, learner->mixed, learner->config.arch.params * sizeof *ret);
+    kith_model_raw_plain(learner->model, learner->mixed, ret);
 }
 
 void kith_learner_weights(const struct kith_learner *learner, float *ret)
@@ -204,7 +207,8 @@ struct kith_bytes kith_learner_checkpoint(struct kith_learner *learner, uint64_t
     kith_model_get_momentum(learner->model, learner->sum);
     write_floats(&writer, learner->plain, params);
     write_floats(&writer, learner->sum, params);
-    write_floats(&writer, learner->mixed, params);
+    kith_learner_mixed(learner, learner->plain);
+    write_floats(&writer, learner->plain, params);
     struct kith_id hash = kith_hash_of("kith/checkpoint/1", kith_written(&writer));
     kith_write_raw(&writer, hash.bytes, KITH_ID_LEN);
     kith_assert(!writer.failed);
@@ -280,9 +284,10 @@ int kith_learner_restore(struct kith_learner *learner, struct kith_bytes checkpo
     finite = read_floats(&reader, learner->decoded, params) && finite;
     if (!finite) return KITH_ERR_NOT_FINITE;
 
+    kith_model_set_weights(learner->model, learner->decoded);
+    kith_model_raw_weights(learner->model, learner->mixed);
     kith_model_set_weights(learner->model, learner->plain);
     kith_model_set_momentum(learner->model, learner->sum);
-    memcpy(learner->mixed, learner->decoded, params * sizeof *learner->mixed);
     learner->has_mixed = head.flags & FLAG_HAS_MIXED;
     learner->length = head.length;
     learner->epoch = head.epoch;

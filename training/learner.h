@@ -12,7 +12,7 @@ struct kith_learner {
     struct kith_model *peer; /* holds one pulled model at a time, for its opinion */
 
     /* the state that a checkpoint keeps, besides weights and momentum */
-    float *mixed;      /* [params] the weights after the last mix */
+    float *mixed;      /* the weights after the last mix, raw (model.h) */
     bool has_mixed;    /* false until the first one */
     float length;      /* the sum of the rates of the local steps since then */
     uint32_t epoch;    /* of the own shard */

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "training/finite.h"
 #include "training/kernels.h"
 #include "training/lanes.h"
+#include "training/mix.h"
 
 struct layer {
     struct kith_matrix w, v; /* [in][out] */
@@ -176,32 +178,15 @@ void kith_model_free(struct kith_model *model)
     free(model);
 }
 
-/* Of finite floats the bits without the sign are at most those of the largest one: less of them
- * from it never borrows the highest bit. Eight at a time, so that compilers see vectors. */
-static bool all_finite(const float *x, size_t count)
-{
-    enum { AT_ONCE = 8, LARGEST = 0x7f7fffff };
-    uint32_t bits[AT_ONCE], over[AT_ONCE] = {0}, any = 0;
-    for (size_t i = 0; i < count; i += AT_ONCE) {
-        size_t left = count - i;
-        memset(bits, 0, sizeof bits);
-        memcpy(bits, x + i, (left < AT_ONCE ? left : AT_ONCE) * sizeof *x);
-        for (int j = 0; j < AT_ONCE; j++)
-            over[j] |= LARGEST - (bits[j] & 0x7fffffff);
-    }
-    for (int j = 0; j < AT_ONCE; j++)
-        any |= over[j];
-    return any >> 31 == 0;
-}
-
 bool kith_model_is_finite(const struct kith_model *model)
 {
     for (uint32_t l = 0; l < model->arch.layers; l++) {
         const struct layer *layer = &model->layers[l];
         uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
         size_t floats = floats_of(&model->set.gemm, in, out);
-        bool is_good = all_finite(layer->w.at, floats) && all_finite(layer->v.at, floats);
-        is_good = is_good && all_finite(layer->bias, out) && all_finite(layer->bias_v, out);
+        bool is_good = kith_all_finite(layer->w.at, floats) && kith_all_finite(layer->v.at, floats);
+        is_good =
+            is_good && kith_all_finite(layer->bias, out) && kith_all_finite(layer->bias_v, out);
         if (!is_good) return false;
     }
     return true;
@@ -300,6 +285,53 @@ void kith_model_get_momentum(const struct kith_model *model, float *ret_plain)
 {
     for (uint32_t l = 0; l < model->arch.layers; l++)
         ret_plain = layer_get(&model->layers[l].v, model->layers[l].bias_v, ret_plain);
+}
+
+/* A raw copy: layer by layer the matrix as it lies, then its bias. */
+size_t kith_model_raw_floats(const struct kith_model *model)
+{
+    size_t floats = 0;
+    for (uint32_t l = 0; l < model->arch.layers; l++) {
+        uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+        floats += floats_of(&model->set.gemm, in, out) + padded(out);
+    }
+    return floats;
+}
+
+void kith_model_raw_weights(const struct kith_model *model, float *ret_raw)
+{
+    for (uint32_t l = 0; l < model->arch.layers; l++) {
+        const struct layer *layer = &model->layers[l];
+        uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+        size_t floats = floats_of(&model->set.gemm, in, out);
+        memcpy(ret_raw, layer->w.at, floats * sizeof *ret_raw);
+        memcpy(ret_raw + floats, layer->bias, padded(out) * sizeof *ret_raw);
+        ret_raw += floats + padded(out);
+    }
+}
+
+void kith_model_raw_plain(const struct kith_model *model, float *raw, float *ret_plain)
+{
+    for (uint32_t l = 0; l < model->arch.layers; l++) {
+        uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+        size_t floats = floats_of(&model->set.gemm, in, out);
+        struct kith_matrix w = matrix_of(&model->set.gemm, raw, in, out);
+        ret_plain = layer_get(&w, raw + floats, ret_plain);
+        raw += floats + padded(out);
+    }
+}
+
+void kith_model_follow(struct kith_model *model, const float *before_raw, float mu, float length)
+{
+    for (uint32_t l = 0; l < model->arch.layers; l++) {
+        struct layer *layer = &model->layers[l];
+        uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+        size_t floats = floats_of(&model->set.gemm, in, out);
+        kith_mix_momentum(layer->v.at, before_raw, layer->w.at, floats, mu, length);
+        before_raw += floats;
+        kith_mix_momentum(layer->bias_v, before_raw, layer->bias, padded(out), mu, length);
+        before_raw += padded(out);
+    }
 }
 
 /* One kernel and its task, for whoever runs the parts. */

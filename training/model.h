@@ -66,6 +66,15 @@ void kith_model_get_momentum(const struct kith_model *model, float *ret_plain);
 /* No weight and no momentum is infinite or no number. */
 bool kith_model_is_finite(const struct kith_model *model);
 
+/* The weights as they lie in memory, [raw_floats], which is cheaper to take and may only go back to
+ * the same model's functions; and the same in plain form. */
+size_t kith_model_raw_floats(const struct kith_model *model);
+void kith_model_raw_weights(const struct kith_model *model, float *ret_raw);
+void kith_model_raw_plain(const struct kith_model *model, float *raw, float *ret_plain);
+/* Let the momentum follow the movement from `before_raw` to the present weights: kith_mix_momentum.
+ */
+void kith_model_follow(struct kith_model *model, const float *before_raw, float mu, float length);
+
 void kith_model_step(struct kith_model *model, const struct kith_step *step,
                      struct kith_step_losses *ret);
 /* softmax(z / temperature) of each row, [rows->count][classes]. */
