@@ -223,6 +223,13 @@ static void write_split(const struct kith_partition *partition, char *ret)
     case KITH_PARTITION_SHARDS:
         snprintf(ret, KITH_KNOB_TEXT_MAX, "shards:%u", partition->shards);
         return;
+    case KITH_PARTITION_SORTED:
+        snprintf(ret, KITH_KNOB_TEXT_MAX, "sorted");
+        return;
+    case KITH_PARTITION_QUANTITY:
+        kith_knob_real_text(partition->alpha, alpha);
+        snprintf(ret, KITH_KNOB_TEXT_MAX, "quantity:%.64s", alpha);
+        return;
     }
 }
 

@@ -28,8 +28,9 @@ struct deal {
 static bool is_same(const struct kith_partition *a, const struct kith_partition *b)
 {
     if (a->kind != b->kind) return false;
-    if (a->kind == KITH_PARTITION_DIRICHLET) return a->alpha >= b->alpha && a->alpha <= b->alpha;
-    return a->kind == KITH_PARTITION_IID || a->shards == b->shards;
+    bool by_alpha = a->kind == KITH_PARTITION_DIRICHLET || a->kind == KITH_PARTITION_QUANTITY;
+    if (by_alpha) return a->alpha >= b->alpha && a->alpha <= b->alpha;
+    return a->kind != KITH_PARTITION_SHARDS || a->shards == b->shards;
 }
 
 static const struct kith_class_set *classes_of(const struct kith_swarm *swarm, uint32_t node)

@@ -72,12 +72,15 @@ static bool skip_prefix(const char **text, const char *prefix)
 int kith_partition_parse(const char *text, struct kith_partition *ret)
 {
     struct kith_partition made = {.kind = KITH_PARTITION_IID};
-    if (strcmp(text, "iid") == 0) {
+    bool is_sorted = strcmp(text, "sorted") == 0;
+    if (is_sorted || strcmp(text, "iid") == 0) {
+        if (is_sorted) made.kind = KITH_PARTITION_SORTED;
         *ret = made;
         return 0;
     }
-    if (skip_prefix(&text, "dirichlet:")) {
-        made.kind = KITH_PARTITION_DIRICHLET;
+    bool is_quantity = skip_prefix(&text, "quantity:");
+    if (is_quantity || skip_prefix(&text, "dirichlet:")) {
+        made.kind = is_quantity ? KITH_PARTITION_QUANTITY : KITH_PARTITION_DIRICHLET;
         if (!decimal(text, &made.alpha)) return KITH_ERR_INVALID;
         if (made.alpha < 0.001 || made.alpha > 1000) return KITH_ERR_RANGE;
     } else if (skip_prefix(&text, "shards:")) {
@@ -125,9 +128,9 @@ static uint32_t part_start(uint32_t count, uint32_t i, uint32_t n)
     return (uint32_t)((uint64_t)count * i / n);
 }
 
-static void deal_iid(struct deal *deal)
+/* Contiguous parts of `rows`, as equal as can be. */
+static void deal_blocks(struct deal *deal)
 {
-    shuffle(&deal->rng, deal->rows, deal->count);
     for (uint32_t node = 0; node < deal->nodes; node++) {
         uint32_t end = part_start(deal->count, node + 1, deal->nodes);
         for (uint32_t i = part_start(deal->count, node, deal->nodes); i < end; i++)
@@ -200,9 +203,9 @@ static void draw_shares(struct deal *deal, double alpha)
         deal->shares[i] /= sum;
 }
 
-static void deal_class(struct deal *deal, uint32_t label, double alpha)
+/* class_rows, shuffled and cut by shares that are drawn. */
+static void deal_by_shares(struct deal *deal, uint32_t count, double alpha)
 {
-    uint32_t count = rows_of_class(deal, label);
     shuffle(&deal->rng, deal->class_rows, count);
     draw_shares(deal, alpha);
     double cumulative = 0;
@@ -246,7 +249,14 @@ static void top_up(struct deal *deal)
 static void deal_dirichlet(struct deal *deal, double alpha)
 {
     for (uint32_t label = 0; label < deal->train->classes; label++)
-        deal_class(deal, label, alpha);
+        deal_by_shares(deal, rows_of_class(deal, label), alpha);
+    top_up(deal);
+}
+
+static void deal_quantity(struct deal *deal, double alpha)
+{
+    memcpy(deal->class_rows, deal->rows, deal->count * sizeof *deal->rows);
+    deal_by_shares(deal, deal->count, alpha);
     top_up(deal);
 }
 
@@ -309,13 +319,21 @@ static int deal_out(struct deal *deal, const struct kith_split_config *config)
     kith_rng_split(&deal->rng, seed, "partition", 0);
     switch (config->partition.kind) {
     case KITH_PARTITION_IID:
-        deal_iid(deal);
+        shuffle(&deal->rng, deal->rows, deal->count);
+        deal_blocks(deal);
         return 0;
     case KITH_PARTITION_DIRICHLET:
         deal_dirichlet(deal, config->partition.alpha);
         return 0;
     case KITH_PARTITION_SHARDS:
         return deal_shards(deal, config->partition.shards);
+    case KITH_PARTITION_SORTED:
+        sort_by_label(deal);
+        deal_blocks(deal);
+        return 0;
+    case KITH_PARTITION_QUANTITY:
+        deal_quantity(deal, config->partition.alpha);
+        return 0;
     }
     return KITH_ERR_INVALID;
 }

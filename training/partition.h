@@ -13,26 +13,31 @@ enum kith_partition_kind {
     KITH_PARTITION_IID,       /* a permutation, cut into equal parts */
     KITH_PARTITION_DIRICHLET, /* each class cut by p ~ Dirichlet(alpha, ..., alpha) (Hsu 2019) */
     KITH_PARTITION_SHARDS,    /* sorted by label, n k equal shards, k a node (McMahan 2017) */
+    KITH_PARTITION_SORTED,    /* sorted by label, n contiguous blocks, in the nodes' order */
+    KITH_PARTITION_QUANTITY,  /* sizes ~ Dirichlet(alpha, ..., alpha), of any label */
 };
 
 enum {
     KITH_NODES_MAX = 65536,
-    KITH_NODE_ROWS_MIN = 40, /* a Dirichlet split tops nodes up to so many rows, if there are */
+    KITH_NODE_ROWS_MIN = 40, /* what draws sizes tops nodes up to so many rows, if there are */
     KITH_SHARDS_MAX = 1000,
 };
 
 struct kith_partition {
     enum kith_partition_kind kind;
-    double alpha;    /* of dirichlet: 0.001 to 1000 */
+    double alpha;    /* of dirichlet and quantity: 0.001 to 1000 */
     uint32_t shards; /* of shards: k, 1 to KITH_SHARDS_MAX */
 };
 
 /* For a message about a bad value: what kith_partition_parse and kith_classes_parse take. */
 #define KITH_PARTITION_ALLOWED                                                                     \
-    "iid, dirichlet:A with A from 0.001 to 1000, or shards:K with K from 1 to 1000"
+    "iid, dirichlet:A or quantity:A with A from 0.001 to 1000, shards:K with K from 1 to 1000, "   \
+    "or "                                                                                          \
+    "sorted"
 #define KITH_CLASSES_ALLOWED "labels and ranges of labels, such as 0-4 or 0,1,7"
 
-/* "iid", "dirichlet:0.1", "shards:2". 0, or INVALID (form), RANGE (number). */
+/* "iid", "dirichlet:0.1", "shards:2", "sorted", "quantity:0.5". 0, or INVALID (form), RANGE
+ * (number). */
 int kith_partition_parse(const char *text, struct kith_partition *ret);
 
 /* A set of labels. */

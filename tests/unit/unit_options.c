@@ -91,9 +91,9 @@ static void each_error_is_one_exact_line(void)
         {"--bootstrap 127.0.0.1",
          "kith node: --bootstrap: \"127.0.0.1\" is not a host and a port, as 192.0.2.1:8120, "
          "[2001:db8::1]:8120 or name:8120"},
-        {"--partition dirichlet:0",
-         "kith node: --partition: \"dirichlet:0\" is not iid, dirichlet:A with A from 0.001 to "
-         "1000, or shards:K with K from 1 to 1000"},
+        {"--partition dirichlet:0", "kith node: --partition: \"dirichlet:0\" is not iid, "
+                                    "dirichlet:A or quantity:A with A from 0.001 to "
+                                    "1000, shards:K with K from 1 to 1000, or sorted"},
         {"--classes 4-2", "kith node: --classes: \"4-2\" is not labels and ranges of labels, such "
                           "as 0-4 or 0,1,7"},
         {"--model 784",

@@ -43,11 +43,27 @@ static uint32_t classes_of(uint32_t node)
 
 static void text_is_parsed_strictly(void)
 {
-    static const char *invalid[] = {"",           "iid ",         "IID",           "dirichlet",
-                                    "dirichlet:", "dirichlet:x",  "dirichlet:-1",  "dirichlet:1e3",
-                                    "shards:",    "shards:2.5",   "shards:2 ",     "dirichlet:nan",
-                                    "shards:+2",  "dirichlet:1.", "dirichlet:0.1x"};
-    static const char *range[] = {"dirichlet:0", "dirichlet:1001", "shards:0", "shards:1001"};
+    static const char *invalid[] = {"",
+                                    "iid ",
+                                    "IID",
+                                    "dirichlet",
+                                    "dirichlet:",
+                                    "dirichlet:x",
+                                    "dirichlet:-1",
+                                    "dirichlet:1e3",
+                                    "shards:",
+                                    "shards:2.5",
+                                    "shards:2 ",
+                                    "dirichlet:nan",
+                                    "shards:+2",
+                                    "dirichlet:1.",
+                                    "dirichlet:0.1x",
+                                    "sorted:2",
+                                    "quantity",
+                                    "quantity:",
+                                    "quantity:x"};
+    static const char *range[] = {"dirichlet:0", "dirichlet:1001", "shards:0",
+                                  "shards:1001", "quantity:0",     "quantity:1001"};
     struct kith_partition partition;
     for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++)
         check_int(kith_partition_parse(invalid[i], &partition), KITH_ERR_INVALID);
@@ -58,6 +74,11 @@ static void text_is_parsed_strictly(void)
     check(partition.alpha == 0.25);
     check_int(kith_partition_parse("shards:2", &partition), 0);
     check_int(partition.shards, 2);
+    check_int(kith_partition_parse("sorted", &partition), 0);
+    check_int(partition.kind, KITH_PARTITION_SORTED);
+    check_int(kith_partition_parse("quantity:0.5", &partition), 0);
+    check_int(partition.kind, KITH_PARTITION_QUANTITY);
+    check(partition.alpha == 0.5);
     check_int(kith_partition_parse("iid", &partition), 0);
     check_int(partition.kind, KITH_PARTITION_IID);
 }
@@ -136,10 +157,54 @@ static void shards_give_few_classes(void)
     check_int(split("shards:1000", 5, 0, 10), KITH_ERR_RANGE);
 }
 
+/* No node's labels are above those of the next one, and they are few. */
+static void sorted_gives_blocks_in_order(void)
+{
+    uint32_t before = 0;
+    check_int(split("sorted", 5, 500, 20), 0);
+    for (uint32_t node = 0; node < 20; node++) {
+        uint32_t low = 0, high = CLASSES - 1;
+        check_int(sizes[node], 275);
+        check(classes_of(node) <= 2);
+        while (histogram[node][low] == 0)
+            low++;
+        while (histogram[node][high] == 0)
+            high--;
+        check(low >= before);
+        before = high;
+    }
+    check_int(before, CLASSES - 1);
+}
+
+/* Sizes differ the more the smaller alpha is, and say nothing about labels. */
+static void quantity_skews_sizes_alone(void)
+{
+    static const char *texts[] = {"quantity:1000", "quantity:1", "quantity:0.1"};
+    uint32_t before = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        uint32_t largest = 0, sum = 0;
+        check_int(split(texts[i], 3, 500, 20), 0);
+        for (uint32_t node = 0; node < 20; node++) {
+            check(sizes[node] >= KITH_NODE_ROWS_MIN);
+            sum += sizes[node];
+            if (sizes[node] > sizes[largest]) largest = node;
+        }
+        check_int(sum, COUNT - 500);
+        check(sizes[largest] > before);
+        before = sizes[largest];
+        for (uint32_t label = 0; label < CLASSES; label++) {
+            double share = histogram[largest][label] / (double)before;
+            check(share > 0.05 && share < 0.17);
+        }
+        if (i == 0) check(before < 320);
+    }
+    check(before > 1000);
+}
+
 static void splits_follow_the_seed_alone(void)
 {
     static uint32_t first[COUNT];
-    static const char *texts[] = {"iid", "dirichlet:0.1", "shards:2"};
+    static const char *texts[] = {"iid", "dirichlet:0.1", "shards:2", "quantity:0.5"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         check_int(split(texts[i], 6, 600, 12), 0);
         memcpy(first, owners, sizeof owners);
@@ -194,6 +259,8 @@ int main(void)
     run(dirichlet_follows_alpha);
     run(dirichlet_tops_up_as_far_as_it_can);
     run(shards_give_few_classes);
+    run(sorted_gives_blocks_in_order);
+    run(quantity_skews_sizes_alone);
     run(splits_follow_the_seed_alone);
     run(the_public_set_is_the_same_for_all);
     run(rows_obey_the_class_filter);
