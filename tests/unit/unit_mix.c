@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "tests/test.h"
 #include "training/codec.h"
+#include "training/finite.h"
 #include "training/mix.h"
 
 enum { PARAMS = 70, FRAME = KITH_FRAME_HEAD + 4 * PARAMS };
@@ -197,8 +198,27 @@ static void distances_are_euclidean_at_every_length(void)
     }
 }
 
+static void one_float_that_is_no_number_is_found_anywhere(void)
+{
+    const float bad[] = {NAN, -NAN, HUGE_VALF, -HUGE_VALF};
+    const float good[] = {0, -0.0f, 3.4e38f, -3.4e38f, 1e-45f, -1e-45f, 1};
+    float x[67];
+    for (size_t i = 0; i < 67; i++)
+        x[i] = good[i % 7];
+    for (size_t count = 0; count <= 67; count++)
+        check(kith_all_finite(x, count));
+    for (size_t i = 0; i < 67; i++) {
+        float kept = x[i];
+        x[i] = bad[i % 4];
+        check(!kith_all_finite(x, 67));
+        check(kith_all_finite(x, i));
+        x[i] = kept;
+    }
+}
+
 int main(void)
 {
+    run(one_float_that_is_no_number_is_found_anywhere);
     run(two_models_meet_in_the_middle);
     run(nobody_pulled_changes_nothing);
     run(weights_count_against_the_own_one);
