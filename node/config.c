@@ -15,7 +15,7 @@ void kith_config_default(struct kith_config *ret)
     ret->learner.local_steps = 20;
     ret->learner.rate = 0.1f;
     ret->learner.momentum = 0.5f;
-    ret->learner.quasi_global = true;
+    ret->learner.optim = KITH_OPTIM_QG;
     ret->learner.kd_lambda = 1.0f;
     ret->learner.kd_temperature = 2.0f;
     ret->share = KITH_SHARE_WEIGHTS | KITH_SHARE_LABELS;

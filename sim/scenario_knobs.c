@@ -140,7 +140,6 @@ static bool read_value(const struct kith_knob *knob, const char *text, char *to)
     case KITH_KNOB_FLAG:
     case KITH_KNOB_NOT:
     case KITH_KNOB_WORD:
-    case KITH_KNOB_BIT:
         return read_word(knob, text, to);
     case KITH_KNOB_SPLIT:
         return kith_partition_parse(text, (struct kith_partition *)(void *)to) == 0;
@@ -178,7 +177,6 @@ void kith_knob_allowed(const struct kith_knob *knob, char ret[static KITH_KNOB_T
         snprintf(ret, KITH_KNOB_TEXT_MAX, "true or false");
         return;
     case KITH_KNOB_WORD:
-    case KITH_KNOB_BIT:
         snprintf(ret, KITH_KNOB_TEXT_MAX, "one of: %s", knob->words);
         return;
     case KITH_KNOB_SPLIT:
@@ -260,9 +258,6 @@ void kith_knob_write(const struct kith_knob *knob, const void *at,
     case KITH_KNOB_WORD:
         write_word(knob->words, *(const uint32_t *)from, ret);
         return;
-    case KITH_KNOB_BIT:
-        write_word(knob->words, *(const bool *)from, ret);
-        return;
     case KITH_KNOB_SPLIT:
         write_split(from, ret);
         return;
@@ -292,7 +287,6 @@ static bool is_within(const struct kith_knob *knob, const void *from)
     case KITH_KNOB_FLAG:
     case KITH_KNOB_NOT:
     case KITH_KNOB_WORD:
-    case KITH_KNOB_BIT:
     case KITH_KNOB_SPLIT:
         return true;
     }
@@ -324,7 +318,6 @@ static size_t size_of(const struct kith_knob *knob)
         return sizeof(float);
     case KITH_KNOB_FLAG:
     case KITH_KNOB_NOT:
-    case KITH_KNOB_BIT:
         return sizeof(bool);
     case KITH_KNOB_SPLIT:
         return sizeof(struct kith_partition);
@@ -378,7 +371,7 @@ static void inherit(struct kith_scenario_group *group, const struct kith_scenari
 
 static void suit_optimizer(struct kith_scenario_group *group, uint64_t given)
 {
-    struct kith_learner_config suited = {.quasi_global = group->node.learner.quasi_global};
+    struct kith_learner_config suited = {.optim = group->node.learner.optim};
     kith_learner_suit(&suited);
     if (!(given & bit_of(kith_node_knob("rate")))) group->node.learner.rate = suited.rate;
     if (!(given & bit_of(kith_node_knob("momentum"))))

@@ -6,8 +6,7 @@
 #include "sim/scenario.h"
 
 /* Kinds: U32, U64 whole numbers; REAL, FLOAT; SECONDS kept as microseconds; FLAG true or false, NOT
- * the same turned over; WORD one of the words, kept as its place among them, BIT likewise as a
- * bool; SPLIT a partition. */
+ * the same turned over; WORD one of the words, kept as its place among them; SPLIT a partition. */
 
 /* X(name, argument, default, kind, member, least, most, words, help), of nodes: for all of them or
  * for a group's. Without a default: what suits the optimizer. */
@@ -22,12 +21,13 @@
       "how pulled models enter the own one")                                                       \
     X("batch", "B", "32", U32, node.learner.batch, 1, 4096, "", "images of a batch")               \
     X("steps", "H", "20", U32, node.learner.local_steps, 1, 100000, "", "batches of a round")      \
-    X("optimizer", "WHICH", "qg", BIT, node.learner.quasi_global, 0, 0, "sgd qg",                  \
-      "qg: quasi-global momentum, which moves when models are mixed; sgd: heavy ball")             \
+    X("optimizer", "WHICH", "qg", WORD, node.learner.optim, 0, 0, "sgd qg adam",                   \
+      "qg: quasi-global momentum, which moves when models are mixed; sgd: heavy ball; adam: Adam") \
     X("rate", "RATE", NULL, FLOAT, node.learner.rate, 0.000001, 10, "",                            \
-      "learning rate; 0.1 for qg, 0.03 for sgd")                                                   \
+      "learning rate; 0.1 for qg, 0.03 for sgd, 0.001 for adam")                                   \
     X("momentum", "M", NULL, FLOAT, node.learner.momentum, 0, 0.999, "",                           \
-      "momentum; 0.5 for qg, where 0.8 and more diverges, 0.9 for sgd")                            \
+      "momentum; 0.5 for qg, where 0.8 and more diverges, 0.9 for sgd; the first beta of adam, "   \
+      "0.9")                                                                                       \
     X("pulls", "S", "2", U32, node.pull_count, 1, KITH_PULL_MAX, "",                               \
       "peers whose weights are mixed in each round")                                               \
     X("teachers", "K", "2", U32, node.teacher_count, 1, KITH_TEACHERS_MAX, "",                     \
@@ -131,7 +131,6 @@ enum kith_knob_kind {
     KITH_KNOB_FLAG,
     KITH_KNOB_NOT,
     KITH_KNOB_WORD,
-    KITH_KNOB_BIT,
     KITH_KNOB_SPLIT,
 };
 

@@ -29,11 +29,14 @@
              "arithmetic: exact gives the same bits on every machine"),                            \
         INT("batch", "B", "32", 1, 4096, "images of a batch"),                                     \
         INT("steps", "H", "20", 1, 100000, "batches of a round"),                                  \
-        WORD("optimizer", "WHICH", "qg", "qg sgd",                                                 \
-             "qg: quasi-global momentum, which moves when models are mixed; sgd: heavy ball"),     \
-        REAL("rate", "RATE", NULL, 0.000001, 10, "learning rate; 0.1 for qg, 0.03 for sgd"),       \
+        WORD("optimizer", "WHICH", "qg", "qg sgd adam",                                            \
+             "qg: quasi-global momentum, which moves when models are mixed; sgd: heavy ball; "     \
+             "adam: Adam"),                                                                        \
+        REAL("rate", "RATE", NULL, 0.000001, 10,                                                   \
+             "learning rate; 0.1 for qg, 0.03 for sgd, 0.001 for adam"),                           \
         REAL("momentum", "M", NULL, 0, 0.999,                                                      \
-             "momentum; 0.5 for qg, where 0.8 and more diverges, 0.9 for sgd"),                    \
+             "momentum; 0.5 for qg, where 0.8 and more diverges, 0.9 for sgd; the first beta of "  \
+             "adam, 0.9"),                                                                         \
         INT("pulls", "S", "2", 1, KITH_PULL_MAX, "peers whose weights are mixed in each round"),   \
         INT("teachers", "K", "2", 1, KITH_TEACHERS_MAX,                                            \
             "peers whose soft labels are learned from each round")

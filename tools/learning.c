@@ -102,7 +102,9 @@ void kith_learning_settings(const struct kith_args *args, struct kith_config *co
     if (is(args, "wire", "fp16")) learner->wire = KITH_WIRE_FP16;
     learner->batch = (uint32_t)kith_args_int(args, "batch");
     learner->local_steps = (uint32_t)kith_args_int(args, "steps");
-    learner->quasi_global = is(args, "optimizer", "qg");
+    learner->optim = KITH_OPTIM_QG;
+    if (is(args, "optimizer", "sgd")) learner->optim = KITH_OPTIM_SGD;
+    if (is(args, "optimizer", "adam")) learner->optim = KITH_OPTIM_ADAM;
     kith_learner_suit(learner);
     if (kith_args_has(args, "rate")) learner->rate = (float)kith_args_real(args, "rate");
     if (kith_args_has(args, "momentum"))

@@ -102,8 +102,12 @@ LANES_INLINE void backward_tile(struct tile tile, const struct kith_gemm_backwar
 /* One move of weights and momentum along the gradient g. */
 LANES_INLINE void move(const struct kith_gemm_update *task, lanes g, float *v, float *w)
 {
+    if (task->move == KITH_MOVE_NONE) {
+        lanes_store(v, g);
+        return;
+    }
     lanes direction = lanes_fma(lanes_all(task->momentum), lanes_load(v), g);
-    if (!task->quasi_global) lanes_store(v, direction);
+    if (task->move == KITH_MOVE_SGD) lanes_store(v, direction);
     lanes_store(w, lanes_fma(lanes_all(-task->rate), direction, lanes_load(w)));
 }
 

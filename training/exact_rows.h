@@ -238,4 +238,26 @@ static void exact_probabilities(const struct kith_softmax *task, struct kith_par
     }
 }
 
+/* What keeps Adam from dividing by 0. */
+static const float adam_epsilon = 1e-8f;
+
+static void exact_adam(const struct kith_adam *task, struct kith_part part)
+{
+    lanes rest1 = lanes_all(task->rest1), rest2 = lanes_all(task->rest2);
+    struct kith_range range = kith_part_share((uint32_t)(task->count / KITH_PANEL), part);
+    for (size_t i = (size_t)range.first * KITH_PANEL; i < (size_t)range.last * KITH_PANEL;
+         i += LANES) {
+        lanes g = lanes_load(task->g + i), m = lanes_load(task->m + i);
+        lanes v = lanes_load(task->v + i);
+        m = lanes_fma(rest1, g - m, m);
+        v = lanes_fma(rest2, g * g - v, v);
+        lanes size = lanes_sqrt(v * lanes_all(task->unbias2)) + lanes_all(adam_epsilon);
+        lanes direction = m * lanes_all(task->unbias1) / size;
+        lanes_store(task->m + i, m);
+        lanes_store(task->v + i, v);
+        lanes_store(task->x + i,
+                    lanes_fma(lanes_all(-task->rate), direction, lanes_load(task->x + i)));
+    }
+}
+
 #endif

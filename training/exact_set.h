@@ -22,6 +22,7 @@
             .cross_entropy = exact_cross_entropy,                                                  \
             .distillation = exact_distillation,                                                    \
             .probabilities = exact_probabilities,                                                  \
+            .adam = exact_adam,                                                                    \
         },                                                                                         \
     }
 

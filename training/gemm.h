@@ -11,6 +11,7 @@
  *             of a bias: start 0, then . + dy[r][n] for r = 0, 1, ...
  *             SGD: v' = fma(momentum, v, g), w' = fma(-rate, v', w)
  *             QG:  w' = fma(-rate, fma(momentum, v, g), w)
+ *             NONE: v' = g and w stays
  * Tiles, vector lanes and threads divide the outputs among themselves and nothing else. Pure. */
 #ifndef KITH_TRAINING_GEMM_H
 #define KITH_TRAINING_GEMM_H
@@ -66,17 +67,23 @@ struct kith_fetch {
     uint32_t bytes;
 };
 
+enum kith_move {
+    KITH_MOVE_SGD,
+    KITH_MOVE_QG,
+    KITH_MOVE_NONE, /* only the gradient is wanted, in v and bias_v */
+};
+
 struct kith_gemm_update {
     struct kith_matrix x;  /* [R][K] */
     struct kith_matrix dy; /* [R][N]; its padding is zero */
     struct kith_matrix w;  /* in, out: [K][N] */
-    struct kith_matrix v;  /* in, out unless quasi_global: [K][N] */
+    struct kith_matrix v;  /* in, out unless QG: [K][N] */
     float *bias;           /* in, out: [N] padded */
-    float *bias_v;         /* in, out unless quasi_global: [N] padded */
+    float *bias_v;         /* in, out unless QG: [N] padded */
     float *scratch;        /* room for w's elements with N and K both padded */
     float rate;
     float momentum;
-    bool quasi_global;
+    enum kith_move move;
     struct kith_fetch fetch;
 };
 

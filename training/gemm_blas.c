@@ -74,18 +74,22 @@ static void blas_backward(const struct kith_gemm_backward *task, struct kith_par
 static void move_one(const struct kith_gemm_update *task, float g, float *v, float *w)
 {
     float direction = task->momentum * *v + g;
-    if (!task->quasi_global) *v = direction;
+    if (task->move == KITH_MOVE_SGD) *v = direction;
     *w -= task->rate * direction;
 }
 
 static void move(const struct kith_gemm_update *task, const float *g, float *v, float *w,
                  uint32_t count)
 {
+    if (task->move == KITH_MOVE_NONE) {
+        memcpy(v, g, count * sizeof *v);
+        return;
+    }
     lanes momentum = lanes_all(task->momentum), rate = lanes_all(task->rate);
     uint32_t n = 0;
     for (; n + LANES <= count; n += LANES) {
         lanes direction = momentum * lanes_load(v + n) + lanes_load(g + n);
-        if (!task->quasi_global) lanes_store(v + n, direction);
+        if (task->move == KITH_MOVE_SGD) lanes_store(v + n, direction);
         lanes_store(w + n, lanes_load(w + n) - rate * direction);
     }
     for (; n < count; n++)

@@ -61,7 +61,7 @@ static void mix(struct kith_job *job)
         if (enter_pulled(job) > 0) kith_model_set_weights(learner->model, learner->plain);
     }
     bool moved = learner->has_mixed && learner->length > 0;
-    if (config->quasi_global && moved && !job->mix_only)
+    if (config->optim == KITH_OPTIM_QG && moved && !job->mix_only)
         kith_model_follow(learner->model, learner->mixed, config->momentum, learner->length);
     kith_model_raw_weights(learner->model, learner->mixed);
     learner->has_mixed = true;
@@ -156,7 +156,7 @@ static void train_batch(struct kith_job *job, uint32_t *cursor, float *distillat
         .kd_temperature = config->kd_temperature,
         .rate = config->rate * job->rate,
         .momentum = config->momentum,
-        .optim = config->quasi_global ? KITH_OPTIM_QG : KITH_OPTIM_SGD,
+        .optim = config->optim,
     };
     step.next = own_rows(learner, learner->position + step.rows.count);
     bool line = learner->position / config->batch % KITH_LINE_BATCHES == 0 &&
@@ -259,6 +259,8 @@ static void undo_divergence(struct kith_learner *learner)
     memset(learner->sum, 0, params * sizeof *learner->sum);
     kith_model_set_weights(learner->model, learner->plain);
     kith_model_set_momentum(learner->model, learner->sum);
+    if (learner->config.optim == KITH_OPTIM_ADAM)
+        kith_model_set_moments(learner->model, learner->sum, 0);
 }
 
 static void publish_frame(struct kith_job *job)
@@ -323,7 +325,8 @@ void kith_job_run(struct kith_job *job)
         job->checkpoint = kith_learner_checkpoint(learner, job->round + 1);
 }
 
-/* Forward is 2 flops a weight and row, forward and backward and update 6. */
+/* Forward is 2 flops a weight and row, forward and backward and update 6; Adam's move about 16 a
+ * weight and step. */
 uint64_t kith_job_cost(const struct kith_job *job)
 {
     const struct kith_learner *learner = job->learner;
@@ -337,6 +340,7 @@ uint64_t kith_job_cost(const struct kith_job *job)
 
     uint64_t rows = (uint64_t)config->local_steps * config->batch;
     flops += 6 * params * rows * (job->teacher_count > 0 ? 2 : 1);
+    if (config->optim == KITH_OPTIM_ADAM) flops += 16 * params * config->local_steps;
     if (job->pulled_count > 0)
         flops += 2 * params * (1 + job->pulled_count) * (rows / KITH_LINE_BATCHES);
     uint32_t left = config->shard_count - learner->position;

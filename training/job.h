@@ -47,7 +47,7 @@ struct kith_learner_config {
     uint32_t local_steps;  /* H */
     float rate;
     float momentum;
-    bool quasi_global;   /* QG momentum, else heavy ball */
+    enum kith_optim optim;
     enum kith_rule rule; /* by which pulled models enter the own one */
     float kd_lambda;
     float kd_temperature;
@@ -61,7 +61,7 @@ struct kith_learner_config {
 
 struct kith_learner;
 
-/* Set rate and momentum to what suits the optimizer (quasi_global). */
+/* Set rate and momentum to what suits the optimizer. */
 void kith_learner_suit(struct kith_learner_config *config);
 /* NULL if out of memory. Weights and biases of a layer are drawn from init_seed, uniform in
  * +-1 / sqrt(its inputs). */

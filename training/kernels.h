@@ -37,6 +37,18 @@ struct kith_softmax {
     float *probabilities; /* [last - first][classes], for `probabilities` */
 };
 
+/* Adam (Kingma, Ba 2015) on `count` numbers, a multiple of 16, whose gradients are g:
+ *   m' = fma(1 - beta1, g - m, m),  v' = fma(1 - beta2, g g - v, v),
+ *   x' = fma(-rate, m' unbias1 / (sqrt(v' unbias2) + epsilon), x) */
+struct kith_adam {
+    float *x, *m, *v; /* in, out */
+    const float *g;
+    size_t count;
+    float rest1, rest2;     /* 1 - beta */
+    float unbias1, unbias2; /* 1 / (1 - beta^t), t = 1 in the first step */
+    float rate;
+};
+
 struct kith_rowwise {
     void (*gather)(const struct kith_gather *task, struct kith_part part);
     /* loss = log_sum - s[label], d = (p - onehot) scale */
@@ -45,6 +57,7 @@ struct kith_rowwise {
      * with one fma; d = (p - t) scale */
     void (*distillation)(const struct kith_softmax *task, struct kith_part part);
     void (*probabilities)(const struct kith_softmax *task, struct kith_part part);
+    void (*adam)(const struct kith_adam *task, struct kith_part part);
 };
 
 struct kith_kernel_set {

@@ -165,6 +165,20 @@ LANES_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
 }
 #endif
 
+/* Correctly rounded. */
+LANES_INLINE lanes lanes_sqrt(lanes x)
+{
+#if LANES == 16
+    return (lanes)_mm512_sqrt_ps((__m512)x);
+#elif LANES == 8
+    return (lanes)_mm256_sqrt_ps((__m256)x);
+#else
+    for (int i = 0; i < LANES; i++)
+        x[i] = __builtin_sqrtf(x[i]);
+    return x;
+#endif
+}
+
 /* As kith_exp, for x <= 0 or NaN. */
 LANES_INLINE lanes lanes_exp(lanes x)
 {

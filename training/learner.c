@@ -9,19 +9,22 @@
 #include "base/hash.h"
 
 /* A checkpoint, little-endian: magic, swarm, class id, next round u64, epoch u32, position u32,
- * sum of the rates of the steps since the last mix f32, flags u32 (1: has_mixed), params u64, then
- * weights, momentum and the weights after the last mix, [params] f32 each, and the BLAKE2b-256 of
- * all before. */
-static const uint8_t checkpoint_magic[8] = {'k', 'i', 't', 'h', 'c', 'k', 'p', '2'};
+ * sum of the rates of the steps since the last mix f32, flags u32 (1: has_mixed; the optimizer
+ * times 2), params u64, Adam's steps u64, then weights, momentum, the weights after the last mix
+ * and Adam's second moments if it is the optimizer, [params] f32 each, and the BLAKE2b-256 of all
+ * before. */
+static const uint8_t checkpoint_magic[8] = {'k', 'i', 't', 'h', 'c', 'k', 'p', '3'};
 enum {
-    CHECKPOINT_HEAD = 8 + KITH_ID_LEN + KITH_ARCH_CLASS_LEN + 8 + 4 * 4 + 8,
+    CHECKPOINT_HEAD = 8 + KITH_ID_LEN + KITH_ARCH_CLASS_LEN + 8 + 4 * 4 + 8 + 8,
     CHECKPOINT_VECTORS = 3,
     FLAG_HAS_MIXED = 1,
+    FLAG_OPTIM_SHIFT = 1,
 };
 
-static size_t checkpoint_size(size_t params)
+static size_t checkpoint_size(enum kith_optim optim, size_t params)
 {
-    return CHECKPOINT_HEAD + CHECKPOINT_VECTORS * sizeof(float) * params + KITH_ID_LEN;
+    size_t vectors = CHECKPOINT_VECTORS + (optim == KITH_OPTIM_ADAM);
+    return CHECKPOINT_HEAD + vectors * sizeof(float) * params + KITH_ID_LEN;
 }
 
 /* A round may publish in a finer form than the configured one, but in none finer than int8. */
@@ -58,8 +61,10 @@ static bool allocate(struct kith_learner *learner)
     learner->target = malloc((size_t)rows * classes * sizeof(float));
     learner->frame = malloc(frame_room(config->wire, params));
     learner->labels = malloc(kith_labels_size(KITH_PUBLIC_BATCH, classes));
-    learner->checkpoint = malloc(checkpoint_size(params));
-    return pool && learner->model && learner->peer && learner->mixed && learner->plain &&
+    learner->checkpoint = malloc(checkpoint_size(config->optim, params));
+    bool moments = config->optim != KITH_OPTIM_ADAM ||
+                   (learner->model && kith_model_want_adam(learner->model));
+    return pool && moments && learner->model && learner->peer && learner->mixed && learner->plain &&
            learner->decoded && learner->sum && learner->order && learner->test_order &&
            learner->probabilities && learner->target && learner->frame && learner->labels &&
            learner->checkpoint;
@@ -100,11 +105,14 @@ void kith_learner_order(struct kith_learner *learner)
     }
 }
 
-/* Heavy ball sums steps, quasi-global momentum adds the last movement to each. */
+/* Heavy ball sums steps, quasi-global momentum adds the last movement to each, and Adam's are of a
+ * length of their own, whatever the gradient's. */
 void kith_learner_suit(struct kith_learner_config *config)
 {
-    config->rate = config->quasi_global ? 0.1f : 0.03f;
-    config->momentum = config->quasi_global ? 0.5f : 0.9f;
+    static const float rates[] = {
+        [KITH_OPTIM_SGD] = 0.03f, [KITH_OPTIM_QG] = 0.1f, [KITH_OPTIM_ADAM] = 0.001f};
+    config->rate = rates[config->optim];
+    config->momentum = config->optim == KITH_OPTIM_QG ? 0.5f : 0.9f;
 }
 
 struct kith_learner *kith_learner_new(const struct kith_learner_config *config)
@@ -164,7 +172,7 @@ size_t kith_learner_memory(const struct kith_learner *learner)
     bytes += kith_pool_memory(&learner->pool);
     bytes += (config->shard_count + (size_t)task->test.count) * sizeof(uint32_t);
     bytes += frame_room(config->wire, params) + kith_labels_size(KITH_PUBLIC_BATCH, classes);
-    return bytes + checkpoint_size(params);
+    return bytes + checkpoint_size(config->optim, params);
 }
 
 size_t kith_learner_params(const struct kith_learner *learner)
@@ -192,7 +200,8 @@ struct kith_bytes kith_learner_checkpoint(struct kith_learner *learner, uint64_t
 {
     const struct kith_learner_config *config = &learner->config;
     size_t params = config->arch.params;
-    size_t size = checkpoint_size(params);
+    bool by_adam = config->optim == KITH_OPTIM_ADAM;
+    size_t size = checkpoint_size(config->optim, params);
     struct kith_writer writer = kith_writer_into(learner->checkpoint, size);
     kith_write_raw(&writer, checkpoint_magic, sizeof checkpoint_magic);
     kith_write_raw(&writer, config->task->swarm.bytes, KITH_ID_LEN);
@@ -201,14 +210,17 @@ struct kith_bytes kith_learner_checkpoint(struct kith_learner *learner, uint64_t
     kith_write_u32(&writer, learner->epoch);
     kith_write_u32(&writer, learner->position);
     kith_write_f32(&writer, learner->length);
-    kith_write_u32(&writer, learner->has_mixed ? FLAG_HAS_MIXED : 0);
+    kith_write_u32(&writer, (learner->has_mixed ? FLAG_HAS_MIXED : 0) | (uint32_t)config->optim
+                                                                            << FLAG_OPTIM_SHIFT);
     kith_write_u64(&writer, params);
+    kith_write_u64(&writer, by_adam ? kith_model_get_moments(learner->model, learner->decoded) : 0);
     kith_model_get_weights(learner->model, learner->plain);
     kith_model_get_momentum(learner->model, learner->sum);
     write_floats(&writer, learner->plain, params);
     write_floats(&writer, learner->sum, params);
     kith_learner_mixed(learner, learner->plain);
     write_floats(&writer, learner->plain, params);
+    if (by_adam) write_floats(&writer, learner->decoded, params);
     struct kith_id hash = kith_hash_of("kith/checkpoint/1", kith_written(&writer));
     kith_write_raw(&writer, hash.bytes, KITH_ID_LEN);
     kith_assert(!writer.failed);
@@ -220,7 +232,9 @@ struct checkpoint {
     uint32_t epoch;
     uint32_t position;
     float length;
-    uint32_t flags;
+    bool has_mixed;
+    enum kith_optim optim;
+    uint64_t adam_steps;
 };
 
 static int read_head(const struct kith_learner *learner, struct kith_reader *reader,
@@ -237,14 +251,17 @@ static int read_head(const struct kith_learner *learner, struct kith_reader *rea
     ret->epoch = kith_read_u32(reader);
     ret->position = kith_read_u32(reader);
     ret->length = kith_read_f32(reader);
-    ret->flags = kith_read_u32(reader);
+    uint32_t flags = kith_read_u32(reader);
     uint64_t params = kith_read_u64(reader);
+    ret->adam_steps = kith_read_u64(reader);
+    ret->has_mixed = flags & FLAG_HAS_MIXED;
+    ret->optim = flags >> FLAG_OPTIM_SHIFT;
     if (reader->failed) return KITH_ERR_TRUNCATED;
     if (memcmp(magic, checkpoint_magic, sizeof magic) != 0) return KITH_ERR_VERSION;
     if (!kith_id_eq(&swarm, &config->task->swarm)) return KITH_ERR_SWARM;
     if (memcmp(class_id, config->arch.class_id, sizeof class_id) != 0) return KITH_ERR_SHAPE;
     if (params != config->arch.params) return KITH_ERR_SHAPE;
-    if (ret->flags & ~(uint32_t)FLAG_HAS_MIXED) return KITH_ERR_VERSION;
+    if (flags >> FLAG_OPTIM_SHIFT > KITH_OPTIM_ADAM) return KITH_ERR_VERSION;
     if (!(ret->length >= 0 && isfinite(ret->length))) return KITH_ERR_NOT_FINITE;
     return 0;
 }
@@ -276,19 +293,33 @@ int kith_learner_restore(struct kith_learner *learner, struct kith_bytes checkpo
     struct checkpoint head;
     int err = read_head(learner, &reader, &head);
     if (err) return err;
-    if (checkpoint.len < checkpoint_size(params)) return KITH_ERR_TRUNCATED;
-    if (checkpoint.len > checkpoint_size(params)) return KITH_ERR_TRAILING;
+    size_t size = checkpoint_size(head.optim, params);
+    if (checkpoint.len < size) return KITH_ERR_TRUNCATED;
+    if (checkpoint.len > size) return KITH_ERR_TRAILING;
     if (!hash_matches(checkpoint)) return KITH_ERR_HASH;
     bool finite = read_floats(&reader, learner->plain, params);
     finite = read_floats(&reader, learner->sum, params) && finite;
     finite = read_floats(&reader, learner->decoded, params) && finite;
+    struct kith_reader moments = reader;
+    for (size_t i = 0; head.optim == KITH_OPTIM_ADAM && i < params; i++) {
+        float moment = kith_read_f32(&reader);
+        finite = finite && isfinite(moment) && moment >= 0;
+    }
     if (!finite) return KITH_ERR_NOT_FINITE;
 
     kith_model_set_weights(learner->model, learner->decoded);
     kith_model_raw_weights(learner->model, learner->mixed);
     kith_model_set_weights(learner->model, learner->plain);
+    /* What another optimizer gathered is of no use to this one. */
+    if (head.optim != config->optim) memset(learner->sum, 0, params * sizeof *learner->sum);
     kith_model_set_momentum(learner->model, learner->sum);
-    learner->has_mixed = head.flags & FLAG_HAS_MIXED;
+    if (config->optim == KITH_OPTIM_ADAM) {
+        bool goes_on = head.optim == KITH_OPTIM_ADAM;
+        memset(learner->decoded, 0, params * sizeof *learner->decoded);
+        if (goes_on) read_floats(&moments, learner->decoded, params);
+        kith_model_set_moments(learner->model, learner->decoded, goes_on ? head.adam_steps : 0);
+    }
+    learner->has_mixed = head.has_mixed;
     learner->length = head.length;
     learner->epoch = head.epoch;
     /* The shard or the batch may be another one than when the checkpoint was made. */

@@ -38,7 +38,8 @@ struct kith_learner {
 float *kith_learner_alloc_bench(const struct kith_learner *learner, size_t models);
 /* The order of the present epoch's samples follows from the seed and the epoch. */
 void kith_learner_order(struct kith_learner *learner);
-/* The checkpoint as of the present state, `round` being the next round. Uses `plain` and `sum`. */
+/* The checkpoint as of the present state, `round` being the next round. Uses `plain`, `sum` and
+ * `decoded`. */
 struct kith_bytes kith_learner_checkpoint(struct kith_learner *learner, uint64_t round);
 
 #endif

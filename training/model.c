@@ -12,12 +12,17 @@
 struct layer {
     struct kith_matrix w, v; /* [in][out] */
     float *bias, *bias_v;    /* [out], padded */
+    /* for Adam: second moments and gradient, likewise; NULL without it */
+    struct kith_matrix u, g;
+    float *bias_u, *bias_g;
 };
 
 struct kith_model {
     struct kith_arch arch;
     struct kith_kernel_set set;
     const struct kith_parallel *parallel; /* or NULL */
+    uint64_t adam_steps;
+    bool has_adam;
     uint32_t rows_max;
     struct layer layers[KITH_LAYERS_MAX];
     float *x[KITH_LAYERS_MAX + 1]; /* x[0] the images, x[l + 1] what layer l gives */
@@ -26,6 +31,8 @@ struct kith_model {
     float *scratch;                /* as the port wants it */
 };
 
+#define ADAM_BETA2 0.999
+
 enum {
     /* Below this much work a second thread costs more than it saves. */
     PARALLEL_WORK_MIN = 1 << 19,
@@ -33,6 +40,7 @@ enum {
     GATHER_WORK = 8,
     TRANSPOSE_WORK = 4,
     SOFTMAX_WORK = 128,
+    ADAM_WORK = 16,
 };
 
 static uint32_t padded(uint32_t columns)
@@ -155,6 +163,24 @@ struct kith_model *kith_model_new(const struct kith_arch *arch, enum kith_kernel
     return kith_model_new_on(arch, &set, rows_max);
 }
 
+bool kith_model_want_adam(struct kith_model *model)
+{
+    bool ok = true;
+    for (uint32_t l = 0; l < model->arch.layers; l++) {
+        struct layer *layer = &model->layers[l];
+        uint32_t in = layer->w.rows, out = layer->w.columns;
+        size_t floats = floats_of(&model->set.gemm, in, out);
+        kith_assert(!layer->u.at);
+        layer->u = matrix_of(&model->set.gemm, floats_new(floats), in, out);
+        layer->g = matrix_of(&model->set.gemm, floats_new(floats), in, out);
+        layer->bias_u = floats_new(padded(out));
+        layer->bias_g = floats_new(padded(out));
+        ok = ok && layer->u.at && layer->g.at && layer->bias_u && layer->bias_g;
+    }
+    model->has_adam = ok;
+    return ok;
+}
+
 void kith_model_set_parallel(struct kith_model *model, const struct kith_parallel *parallel)
 {
     model->parallel = parallel;
@@ -168,6 +194,10 @@ void kith_model_free(struct kith_model *model)
         free(model->layers[l].v.at);
         free(model->layers[l].bias);
         free(model->layers[l].bias_v);
+        free(model->layers[l].u.at);
+        free(model->layers[l].g.at);
+        free(model->layers[l].bias_u);
+        free(model->layers[l].bias_g);
     }
     for (uint32_t l = 0; l <= model->arch.layers; l++)
         free(model->x[l]);
@@ -187,6 +217,9 @@ bool kith_model_is_finite(const struct kith_model *model)
         bool is_good = kith_all_finite(layer->w.at, floats) && kith_all_finite(layer->v.at, floats);
         is_good =
             is_good && kith_all_finite(layer->bias, out) && kith_all_finite(layer->bias_v, out);
+        if (model->has_adam)
+            is_good = is_good && kith_all_finite(layer->u.at, floats) &&
+                      kith_all_finite(layer->bias_u, out);
         if (!is_good) return false;
     }
     return true;
@@ -204,7 +237,8 @@ size_t kith_model_memory(const struct kith_model *model)
     for (uint32_t l = 0; l < arch->layers; l++) {
         uint32_t in = arch->width[l], out = arch->width[l + 1];
         size_t turned = (size_t)padded(in) * padded(out);
-        floats += 2 * floats_of(&model->set.gemm, in, out) + 2 * padded(out);
+        size_t each = model->has_adam ? 4 : 2;
+        floats += each * (floats_of(&model->set.gemm, in, out) + padded(out));
         if (turned > scratch) scratch = turned;
     }
     return sizeof *model + (floats + 2 * d + scratch) * sizeof(float);
@@ -334,6 +368,22 @@ void kith_model_follow(struct kith_model *model, const float *before_raw, float 
     }
 }
 
+void kith_model_set_moments(struct kith_model *model, const float *plain, uint64_t steps)
+{
+    kith_assert(model->has_adam);
+    for (uint32_t l = 0; l < model->arch.layers; l++)
+        plain = layer_set(&model->layers[l].u, model->layers[l].bias_u, plain);
+    model->adam_steps = steps;
+}
+
+uint64_t kith_model_get_moments(const struct kith_model *model, float *ret_plain)
+{
+    kith_assert(model->has_adam);
+    for (uint32_t l = 0; l < model->arch.layers; l++)
+        ret_plain = layer_get(&model->layers[l].u, model->layers[l].bias_u, ret_plain);
+    return model->adam_steps;
+}
+
 /* One kernel and its task, for whoever runs the parts. */
 struct call {
     const struct kith_kernel_set *set;
@@ -350,6 +400,7 @@ CALL(gather, rowwise)
 CALL(cross_entropy, rowwise)
 CALL(distillation, rowwise)
 CALL(probabilities, rowwise)
+CALL(adam, rowwise)
 CALL(forward, gemm)
 CALL(transpose, gemm)
 CALL(backward, gemm)
@@ -395,21 +446,60 @@ static void forward(struct kith_model *model, uint32_t rows)
     }
 }
 
+/* base^power by squaring, the same everywhere. */
+static double power_of(double base, uint64_t power)
+{
+    double ret = 1;
+    for (; power > 0; power >>= 1, base *= base)
+        if (power & 1) ret *= base;
+    return ret;
+}
+
+/* One move along the layer's gradient; the padding is zero and stays so. */
+static void adam(const struct kith_model *model, const struct layer *layer,
+                 const struct kith_step *step)
+{
+    double beta1 = (double)step->momentum;
+    struct kith_adam task = {
+        .x = layer->w.at,
+        .m = layer->v.at,
+        .v = layer->u.at,
+        .g = layer->g.at,
+        .count = floats_of(&model->set.gemm, layer->w.rows, layer->w.columns),
+        .rest1 = (float)(1 - beta1),
+        .rest2 = (float)(1 - ADAM_BETA2),
+        .unbias1 = (float)(1 / (1 - power_of(beta1, model->adam_steps))),
+        .unbias2 = (float)(1 / (1 - power_of(ADAM_BETA2, model->adam_steps))),
+        .rate = step->rate,
+    };
+    run(model, adam_part, &task, task.count * ADAM_WORK);
+    task.x = layer->bias;
+    task.m = layer->bias_v;
+    task.v = layer->bias_u;
+    task.g = layer->bias_g;
+    task.count = padded(layer->w.columns);
+    run(model, adam_part, &task, task.count * ADAM_WORK);
+}
+
 static void update(struct kith_model *model, uint32_t l, const struct kith_matrix *dy,
                    const struct kith_step *step)
 {
+    static const enum kith_move moves[] = {[KITH_OPTIM_SGD] = KITH_MOVE_SGD,
+                                           [KITH_OPTIM_QG] = KITH_MOVE_QG,
+                                           [KITH_OPTIM_ADAM] = KITH_MOVE_NONE};
     struct layer *layer = &model->layers[l];
+    bool by_adam = step->optim == KITH_OPTIM_ADAM;
     struct kith_gemm_update task = {
         .x = activations(model, l, dy->rows),
         .dy = *dy,
         .w = layer->w,
-        .v = layer->v,
+        .v = by_adam ? layer->g : layer->v,
         .bias = layer->bias,
-        .bias_v = layer->bias_v,
+        .bias_v = by_adam ? layer->bias_g : layer->bias_v,
         .scratch = model->scratch,
         .rate = step->rate,
         .momentum = step->momentum,
-        .quasi_global = step->optim == KITH_OPTIM_QG,
+        .move = moves[step->optim],
     };
     if (l == 0)
         task.fetch = (struct kith_fetch){
@@ -419,6 +509,7 @@ static void update(struct kith_model *model, uint32_t l, const struct kith_matri
             .bytes = model->arch.width[0],
         };
     run(model, update_part, &task, product_work(&task.w, dy->rows));
+    if (by_adam) adam(model, layer, step);
 }
 
 /* From the gradient on the logits, in d[0], to the updated weights. */
@@ -507,6 +598,8 @@ void kith_model_step(struct kith_model *model, const struct kith_step *step,
     uint32_t rows = step->rows.count + step->kd_rows.count;
     kith_assert(rows > 0);
     kith_assert(rows <= model->rows_max);
+    kith_assert(step->optim != KITH_OPTIM_ADAM || model->has_adam);
+    if (step->optim == KITH_OPTIM_ADAM) model->adam_steps++;
     struct kith_matrix x = activations(model, 0, rows);
     gather(model, &step->rows, 0, &x);
     gather(model, &step->kd_rows, step->rows.count, &x);

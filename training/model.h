@@ -1,6 +1,7 @@
-/* training/model.h: one network that can be trained: weights, one momentum buffer, work space. The
- * form in memory is the kernels' own; in and out it is the *plain* form: layer by layer the matrix
- * W [out][in] in rows, then the bias b [out], as float32. Pure; nothing is allocated after _new. */
+/* training/model.h: one network that can be trained: weights, one momentum buffer (two for Adam),
+ * work space. The form in memory is the kernels' own; in and out it is the *plain* form: layer by
+ * layer the matrix W [out][in] in rows, then the bias b [out], as float32. Pure; nothing is
+ * allocated after _new and _want_adam. */
 #ifndef KITH_TRAINING_MODEL_H
 #define KITH_TRAINING_MODEL_H
 
@@ -11,6 +12,12 @@
 #include "training/arch.h"
 
 struct kith_model;
+
+enum kith_optim {
+    KITH_OPTIM_SGD,  /* v <- mu v + g; x <- x - rate v (heavy ball; mu = 0: plain) */
+    KITH_OPTIM_QG,   /* x <- x - rate (mu m + g); m moves only when models are mixed (Lin 2021) */
+    KITH_OPTIM_ADAM, /* Kingma, Ba 2015, with bias correction: beta1 = mu, beta2 = .999 */
+};
 
 enum kith_kernels {
     KITH_KERNELS_EXACT, /* own kernels: every output one ascending fma chain, the same bits anywhere
@@ -39,10 +46,7 @@ struct kith_step {
     float kd_temperature;
     float rate;
     float momentum;
-    enum {
-        KITH_OPTIM_SGD, /* v <- mu v + g; x <- x - rate v (heavy ball; mu = 0: plain) */
-        KITH_OPTIM_QG, /* x <- x - rate (mu m + g); m moves only when models are mixed (Lin 2021) */
-    } optim;
+    enum kith_optim optim;
     struct kith_rows next; /* a hint, may be empty: what the next step will take */
 };
 
@@ -55,6 +59,9 @@ struct kith_step_losses {
 struct kith_model *kith_model_new(const struct kith_arch *arch, enum kith_kernels kernels,
                                   uint32_t rows_max);
 void kith_model_free(struct kith_model *model);
+/* Room for Adam's second moments and a gradient, without which no step may want Adam: false if out
+ * of memory. */
+bool kith_model_want_adam(struct kith_model *model);
 /* All memory that it holds, in bytes. */
 size_t kith_model_memory(const struct kith_model *model);
 
@@ -62,8 +69,12 @@ void kith_model_set_weights(struct kith_model *model, const float *plain);
 void kith_model_get_weights(const struct kith_model *model, float *ret_plain);
 void kith_model_set_momentum(struct kith_model *model, const float *plain);
 void kith_model_get_momentum(const struct kith_model *model, float *ret_plain);
+/* Adam's second moments, plain form, and how many steps it has made: after kith_model_want_adam.
+ * Its first moments are the momentum. */
+void kith_model_set_moments(struct kith_model *model, const float *plain, uint64_t steps);
+uint64_t kith_model_get_moments(const struct kith_model *model, float *ret_plain);
 
-/* No weight and no momentum is infinite or no number. */
+/* No weight, momentum or moment is infinite or no number. */
 bool kith_model_is_finite(const struct kith_model *model);
 
 /* The weights as they lie in memory, [raw_floats], which is cheaper to take and may only go back to

@@ -44,7 +44,7 @@ static void begin(void)
                                          .local_steps = 2,
                                          .rate = 0.1f,
                                          .momentum = 0.5f,
-                                         .quasi_global = true,
+                                         .optim = KITH_OPTIM_QG,
                                          .kd_lambda = 1,
                                          .kd_temperature = 2};
     kith_assert(kith_arch_parse("mlp:2", INPUTS, CLASSES, 1000, &config.arch) == 0);

@@ -57,7 +57,7 @@ static void begin(enum kith_rule rule, uint32_t audit_count)
             .local_steps = 10,
             .rate = 0.1f,
             .momentum = 0.5f,
-            .quasi_global = true,
+            .optim = KITH_OPTIM_QG,
             .rule = rule,
             .kd_lambda = 1,
             .kd_temperature = 2,

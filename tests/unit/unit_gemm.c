@@ -29,7 +29,7 @@ static float def_backward(const struct kith_gemm_backward *task, uint32_t r, uin
 static void def_move(const struct kith_gemm_update *task, float g, float *v, float *w)
 {
     float direction = fmaf(task->momentum, *v, g);
-    if (!task->quasi_global) *v = direction;
+    if (task->move != KITH_MOVE_QG) *v = direction;
     *w = fmaf(-task->rate, direction, *w);
 }
 
@@ -195,7 +195,7 @@ static bool update_is_one_chain(const struct kith_kernel_set *set, const uint32_
     for (int global = 0; global < 2; global++) {
         fixture_init(&one, true, shape[0], shape[1], shape[2]);
         fixture_init(&two, true, shape[0], shape[1], shape[2]);
-        one.update.quasi_global = two.update.quasi_global = global;
+        one.update.move = two.update.move = global ? KITH_MOVE_QG : KITH_MOVE_SGD;
         set->gemm.update(&one.update, (struct kith_part){0, 1});
         def_update(&two.update);
         if (!same(&one.update.w, &two.update.w) || !same(&one.update.v, &two.update.v))
@@ -272,7 +272,7 @@ static void blas_agrees_with_exact_in_any_number_of_parts(void)
             fixture_init(&one, true, shapes[s][0], shapes[s][1], shapes[s][2]);
             fixture_init(&two, false, shapes[s][0], shapes[s][1], shapes[s][2]);
             one.forward.relu = two.forward.relu = true;
-            one.update.quasi_global = two.update.quasi_global = s % 2;
+            one.update.move = two.update.move = s % 3;
             run_parts(&paths[0]->gemm, &one, 1);
             run_parts(&blas.gemm, &two, parts);
             check(near(&one.forward.y, &two.forward.y));

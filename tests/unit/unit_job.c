@@ -48,7 +48,7 @@ static struct kith_learner_config config_of(int i, const char *arch)
         .local_steps = 10,
         .rate = 0.1f,
         .momentum = 0.5f,
-        .quasi_global = true,
+        .optim = KITH_OPTIM_QG,
         .kd_lambda = 1,
         .kd_temperature = 2,
         .init_seed = 11,
@@ -405,9 +405,10 @@ static void a_diverged_round_is_undone(void)
  * epoch and past its end. */
 static void a_checkpoint_continues_bit_for_bit(void)
 {
-    for (int quasi_global = 0; quasi_global < 2; quasi_global++) {
+    for (enum kith_optim optim = KITH_OPTIM_SGD; optim <= KITH_OPTIM_ADAM; optim++) {
         struct kith_learner_config config = config_of(0, "mlp:16");
-        config.quasi_global = quasi_global;
+        config.optim = optim;
+        kith_learner_suit(&config);
         struct kith_learner *first = learner_of(&config), *second = learner_of(&config);
         for (uint64_t round = 0; round < 3; round++)
             lone_round(first, round);
@@ -427,6 +428,37 @@ static void a_checkpoint_continues_bit_for_bit(void)
         }
         kith_learner_free(first);
         kith_learner_free(second);
+    }
+}
+
+/* Restored under another optimizer, the weights stay and the gathered moments do not. */
+static void a_checkpoint_of_another_optimizer_leaves_only_weights(void)
+{
+    static float first[PARAMS_MAX];
+    for (enum kith_optim optim = KITH_OPTIM_SGD; optim <= KITH_OPTIM_ADAM; optim++) {
+        struct kith_learner_config config = config_of(0, "mlp:16"), other = config;
+        config.optim = optim;
+        other.optim = optim == KITH_OPTIM_ADAM ? KITH_OPTIM_SGD : optim + 1;
+        kith_learner_suit(&config);
+        kith_learner_suit(&other);
+        struct kith_learner *learner = learner_of(&config), *later = learner_of(&other);
+        lone_round(learner, 0);
+        kith_job_prepare(&job[1], learner, 1);
+        job[1].want_checkpoint = true;
+        kith_job_run(&job[1]);
+        uint64_t next;
+        lone_round(later, 0);
+        check_int(kith_learner_restore(later, job[1].checkpoint, &next), 0);
+        check(weights_equal(learner, later, config.arch.params));
+        kith_job_prepare(&job[0], later, 2);
+        job[0].want_checkpoint = true;
+        job[0].mix_only = true;
+        kith_job_run(&job[0]);
+        const uint8_t *momentum = job[0].checkpoint.at + 88 + 4 * config.arch.params;
+        memset(first, 0, sizeof first);
+        check(memcmp(momentum, first, 4 * config.arch.params) == 0);
+        kith_learner_free(learner);
+        kith_learner_free(later);
     }
 }
 
@@ -475,7 +507,7 @@ static void damaged_checkpoints_change_nothing(void)
         bytes[cases[i].at] ^= 0x40;
         memcpy(bytes + len - KITH_ID_LEN, saved, KITH_ID_LEN);
     }
-    memcpy(bytes + 80 + 4 * config.arch.params, (uint8_t[]){0, 0, 0xc0, 0x7f}, 4);
+    memcpy(bytes + 88 + 4 * config.arch.params, (uint8_t[]){0, 0, 0xc0, 0x7f}, 4);
     rehash(bytes, len);
     check_int(kith_learner_restore(fresh, (struct kith_bytes){bytes, len}, &round),
               KITH_ERR_NOT_FINITE);
@@ -547,6 +579,7 @@ int main(void)
     run(cancel_ends_the_round_early_and_soundly);
     run(a_diverged_round_is_undone);
     run(a_checkpoint_continues_bit_for_bit);
+    run(a_checkpoint_of_another_optimizer_leaves_only_weights);
     run(damaged_checkpoints_change_nothing);
     run(a_checkpoint_fits_another_shard);
     run(cost_grows_with_the_work);

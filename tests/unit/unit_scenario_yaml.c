@@ -32,7 +32,8 @@ static void defaults_are_the_flags(void)
     check_int(plain.all.node.learner.local_steps, config.learner.local_steps);
     check(plain.all.node.learner.rate == config.learner.rate);
     check(plain.all.node.learner.momentum == config.learner.momentum);
-    check(plain.all.node.learner.quasi_global && plain.all.node.dht && plain.all.node.learns);
+    check(plain.all.node.learner.optim == KITH_OPTIM_QG && plain.all.node.dht &&
+          plain.all.node.learns);
     check_int(plain.all.node.links_max, config.links_max);
     check_int(plain.all.node.links_wanted, config.links_wanted);
     check_int(parse("{}"), 0);
