@@ -122,7 +122,8 @@ bool kith_spread_is_news(const struct kith_spread *spread, struct kith_bytes rec
     if (!is_goodbye && !is_newcomer) return false;
     if (!spread->seen) return true;
     uint64_t mark;
-    return *seen_place(spread, &claim.hotkey, &mark, is_goodbye) != mark;
+    const uint64_t *place = seen_place(spread, &claim.hotkey, &mark, is_goodbye);
+    return *place != mark;
 }
 
 static bool reserve_news(struct kith_spread *spread)
@@ -138,7 +139,8 @@ void kith_spread_news(struct kith_spread *spread, struct kith_bytes record,
     struct kith_record_claim claim;
     if (!reserve_news(spread) || !kith_record_peek(record, &claim)) return;
     uint64_t mark;
-    *seen_place(spread, &claim.hotkey, &mark, claim.flags & KITH_PEER_LEAVING) = mark;
+    uint64_t *place = seen_place(spread, &claim.hotkey, &mark, claim.flags & KITH_PEER_LEAVING);
+    *place = mark;
     /* Past the maximum the oldest gives way. */
     struct kith_news *news = &spread->news[spread->next_news++ % KITH_NEWS_MAX];
     spread->news_count += news->times == 0;

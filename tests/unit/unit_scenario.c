@@ -378,7 +378,7 @@ static void stragglers_do_less(void)
     scenario->all.compute.stragglers = 0.5;
     scenario->all.compute.straggler_tail = 1;
     run_for(60);
-    check(rounds_of_all() < 0.7 * (double)rounds);
+    check((double)rounds_of_all() < 0.7 * (double)rounds);
     check(rounds_of_all() > 0);
     kith_swarm_free(swarm);
 }
