@@ -1,5 +1,6 @@
 #include "sim/sim_run.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -184,6 +185,18 @@ static int collect(struct run *run, struct kith_sim_result *result)
     return err;
 }
 
+/* What the caller asked for. */
+static void hand_over(const struct run *run, const struct kith_sim_result *result)
+{
+    const struct kith_sim_run_config *config = run->config;
+    if (config->result) *config->result = *result;
+    for (uint32_t i = 0; config->accuracy && i < config->scenario.nodes; i++) {
+        uint32_t correct = run->correct[i];
+        config->accuracy[i] =
+            correct == UINT32_MAX ? (double)NAN : 100.0 * correct / run->swarm->test.count;
+    }
+}
+
 static int finish(struct run *run, struct kith_sim_result *result, FILE *out)
 {
     int err = collect(run, result);
@@ -191,7 +204,8 @@ static int finish(struct run *run, struct kith_sim_result *result, FILE *out)
         fprintf(run->err, "%s\n", kith_err_text(err));
         return err;
     }
-    kith_sim_report_table(run->config, result, out);
+    if (out) kith_sim_report_table(run->config, result, out);
+    hand_over(run, result);
     err = kith_sim_watch_finish(&run->watch, result, run->correct);
     bool holds = kith_scenario_judge(&run->config->scenario, result, run->err) == 0;
     return !err && !holds ? KITH_ERR_RANGE : err;

@@ -18,6 +18,8 @@ enum {
     KITH_SIM_SYNTHETIC_CLASSES = 10,
 };
 
+struct kith_sim_result;
+
 struct kith_sim_run_config {
     /* With the synthetic task, rules.inputs, .classes and .public_count are replaced. */
     struct kith_scenario scenario;
@@ -30,15 +32,18 @@ struct kith_sim_run_config {
     const char *json_path;  /* NULL: none */
     const char *trace_path; /* NULL: none; one line an event, for people */
     struct kith_sim_outputs outputs;
+    /* For a caller that wants figures: filled in when the run is over, unless NULL. */
+    struct kith_sim_result *result;
+    double *accuracy; /* [nodes] per cent, of liars too; NaN: it has no model */
 };
 
 /* The default scenario on the synthetic task, 1 thread, no outputs. */
 void kith_sim_run_config_default(struct kith_sim_run_config *ret);
 
-/* Run. The table goes to `out`, the bar and one line for any error to `err`. Returns the exit
- * status: 0; 1: a file could not be written, memory ran out, a check of the simulator failed (then
- * with a line that replays it), or a check of the scenario did (with a line for each). The scenario
- * must pass kith_scenario_check. */
+/* Run. The table goes to `out` (NULL: none), the bar and one line for any error to `err`. Returns
+ * the exit status: 0; 1: a file could not be written, memory ran out, a check of the simulator
+ * failed (then with a line that replays it), or a check of the scenario did (with a line for each).
+ * The scenario must pass kith_scenario_check. */
 int kith_sim_run(const struct kith_sim_run_config *config, FILE *out, FILE *err);
 
 #endif

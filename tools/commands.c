@@ -344,6 +344,39 @@ const struct kith_command kith_command_bench_sim = {
     .options = bench_sim_options,
 };
 
+static const struct kith_option bench_learn_options[] = {
+    TEXTS("row", "NAME", NULL, "a row or a set of rows, see --list",
+          "run only this row, or the rows of this set"),
+    FLAG("list", "print the sets and their rows, and end"),
+    INT("seeds", "N", "3", 1, 16, "runs of each row, each with a seed of its own"),
+    INT("seed", "X", "1", 0, UINT64_C(1) << 62, "the first of the seeds"),
+    FLAG("quick", "small sizes on a synthetic task: shows that rows run, says nothing of targets"),
+    INT("threads", "N", "1", 1, 64, "that train at once; changes no result"),
+    DIR_OPTION("data", KITH_DATASET_DIR_DEFAULT, "the IDX files of Fashion-MNIST"),
+    FILE_OPTION("csv", "write a line for each run there"),
+    FILE_OPTION("json", "write all figures there as JSON"),
+    FILE_OPTION("report", "write the table there as one HTML file"),
+    FLAG("quiet", "no line on standard error while it runs"),
+    END,
+};
+
+const struct kith_command kith_command_bench_learn = {
+    .name = "kith bench learn",
+    .operands = "",
+    .summary = "measure what nodes learn, and what it costs",
+    .text =
+        "Run rows of learning swarms in virtual time, each with several seeds: accuracy against "
+        "bytes, skewed data, attackers, unlike models, churn. Print accuracy (mean over nodes, "
+        "standard deviation over seeds, worst node), bytes that nodes send, how much liars weigh, "
+        "and whether the row's targets are met. Each row is a line of flags for kith sim, which "
+        "the JSON and the HTML show.\n"
+        "\n"
+        "  kith bench learn --row frontier --report frontier.html\n"
+        "  kith bench learn --row foe-score --seeds 5",
+    .options = bench_learn_options,
+    .exits = "3 a target is not met",
+};
+
 static const struct kith_option bench_overlay_options[] = {
     FLAG("json", "print JSON instead of tables"),
     TEXT("nodes", "LIST", "16,64,256,1024,4096", kith_is_sizes,
@@ -427,10 +460,11 @@ const struct kith_command kith_command_dht_cli_whois = {
 };
 
 const struct kith_command *const kith_commands[KITH_COMMANDS_MAX] = {
-    &kith_command_kith,       &kith_command_node,          &kith_command_key_new,
-    &kith_command_key_show,   &kith_command_swarm_show,    &kith_command_up,
-    &kith_command_up_status,  &kith_command_up_stop,       &kith_command_sim,
-    &kith_command_sim_swarm,  &kith_command_sim_replay,    &kith_command_bench_train,
-    &kith_command_bench_wire, &kith_command_bench_overlay, &kith_command_bench_sim,
-    &kith_command_dht_cli,    &kith_command_dht_cli_peers, &kith_command_dht_cli_whois,
+    &kith_command_kith,          &kith_command_node,          &kith_command_key_new,
+    &kith_command_key_show,      &kith_command_swarm_show,    &kith_command_up,
+    &kith_command_up_status,     &kith_command_up_stop,       &kith_command_sim,
+    &kith_command_sim_swarm,     &kith_command_sim_replay,    &kith_command_bench_train,
+    &kith_command_bench_wire,    &kith_command_bench_overlay, &kith_command_bench_sim,
+    &kith_command_bench_learn,   &kith_command_dht_cli,       &kith_command_dht_cli_peers,
+    &kith_command_dht_cli_whois,
 };

@@ -21,6 +21,7 @@ extern const struct kith_command kith_command_bench_train;
 extern const struct kith_command kith_command_bench_wire;
 extern const struct kith_command kith_command_bench_overlay;
 extern const struct kith_command kith_command_bench_sim;
+extern const struct kith_command kith_command_bench_learn;
 extern const struct kith_command kith_command_dht_cli;
 extern const struct kith_command kith_command_dht_cli_peers;
 extern const struct kith_command kith_command_dht_cli_whois;

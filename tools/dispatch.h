@@ -32,6 +32,7 @@ int kith_cmd_bench_train(const struct kith_args *args);
 int kith_cmd_bench_wire(const struct kith_args *args);
 int kith_cmd_bench_overlay(const struct kith_args *args);
 int kith_cmd_bench_sim(const struct kith_args *args);
+int kith_cmd_bench_learn(const struct kith_args *args);
 
 /* One line on standard error: "COMMAND: ...". Returns 1, the exit status of a failure. */
 __attribute__((format(printf, 2, 3))) int kith_fail(const struct kith_args *args, const char *form,

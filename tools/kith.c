@@ -24,6 +24,7 @@ int main(int argc, char **argv)
         {&kith_command_bench_wire, kith_cmd_bench_wire},
         {&kith_command_bench_overlay, kith_cmd_bench_overlay},
         {&kith_command_bench_sim, kith_cmd_bench_sim},
+        {&kith_command_bench_learn, kith_cmd_bench_learn},
         {NULL, NULL},
     };
     signal(SIGPIPE, SIG_IGN);
