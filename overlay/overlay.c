@@ -248,6 +248,7 @@ void kith_overlay_on_link_up(struct kith_overlay *overlay, kith_link link, const
     if (peer) {
         peer->link = link;
         peer->suspect = false;
+        if (dialed) peer->hidden = false;
     }
     send_hello(overlay, link, turn);
     slot->own_seq = overlay->own.seq;
@@ -295,7 +296,9 @@ void kith_overlay_on_dial_failed(struct kith_overlay *overlay, uint64_t number, 
     if (!peer) return;
     /* Nobody listens where it says it is, or its link broke and nobody answers: gone, until a newer
      * record says otherwise. */
-    if (!peer->link && (peer->suspect || err == KITH_ERR_REFUSED)) peer->down = true;
+    bool is_answer = err == KITH_ERR_CLOSED || err == KITH_ERR_FULL; /* it, or we, had no room */
+    bool is_silent = err == KITH_ERR_REFUSED || (peer->suspect && !is_answer);
+    if (!peer->link && is_silent) kith_peer_found_dead(peer, turn);
     note(overlay, peer, turn);
     kith_pulls_on_unreachable(&overlay->pulls, &peer->id, turn);
 }

@@ -157,6 +157,13 @@ bool kith_peer_is_live(const struct kith_peer *peer, uint64_t wall_ms)
     return kith_peer_is_valid(peer, wall_ms);
 }
 
+void kith_peer_found_dead(struct kith_peer *peer, const struct kith_turn *turn)
+{
+    if (peer->hidden || peer->down) return;
+    peer->down = true;
+    peer->down_s = (uint32_t)(turn->wall_ms / 1000);
+}
+
 uint32_t kith_peers_live(struct kith_peers *peers, uint64_t wall_ms)
 {
     uint32_t live = 0;
@@ -448,6 +455,17 @@ static int look_up(struct kith_peers *peers, const struct kith_record_claim *cla
     return KITH_ERR_REPLAY;
 }
 
+/* It was found dead, and signs: by the same life that means that nobody can dial it. A new life is
+ * believed to be reachable, as is a peer that was never in doubt. */
+static bool is_hidden(const struct kith_peer *peer, const struct kith_record_claim *claim)
+{
+    struct kith_record_claim last;
+    if (!peer->down && !peer->hidden) return false;
+    if (!kith_record_peek(kith_peer_record_bytes(peer), &last)) return false;
+    if (claim->started_ms != last.started_ms) return false;
+    return peer->hidden || claim->valid_from_s > peer->down_s;
+}
+
 static void take(struct kith_peers *peers, struct kith_peer *peer, struct kith_bytes bytes,
                  const struct kith_peer_record *record, const struct kith_turn *turn)
 {
@@ -455,6 +473,7 @@ static void take(struct kith_peers *peers, struct kith_peer *peer, struct kith_b
     bool is_record = kith_record_peek(bytes, &claim);
     kith_assert(is_record);
     if (peer->told) count(peers, peer, UINT32_MAX);
+    peer->hidden = is_hidden(peer, &claim);
     peer->seq = record->seq;
     peer->mark = claim.mark;
     peer->valid_from_s = record->valid_from_s;

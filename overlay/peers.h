@@ -27,13 +27,16 @@ struct kith_peer {
     uint64_t mark; /* of that record, see kith_record_claim */
     uint32_t valid_from_s;
     uint32_t valid_until_s;
-    uint8_t flags; /* enum kith_peer_flag */
+    uint32_t down_s; /* when it was found dead */
+    uint8_t flags;   /* enum kith_peer_flag */
     bool used;
     bool down;    /* it was linked, the link broke and nobody answers; until a newer record comes */
     bool suspect; /* its link broke */
-    bool told;    /* counted as live */
-    bool urgent;  /* its record waits to be passed on at once */
-    uint8_t hot;  /* how often its record is still passed on before others; > 0: in the hot list */
+    bool
+        hidden; /* it signed a record after we had found it dead: it lives, and cannot be dialled */
+    bool told;  /* counted as live */
+    bool urgent; /* its record waits to be passed on at once */
+    uint8_t hot; /* how often its record is still passed on before others; > 0: in the hot list */
     uint8_t share;
     uint32_t round;
     uint8_t class_id[KITH_CLASS_LEN];
@@ -108,6 +111,9 @@ bool kith_peers_are_full(const struct kith_peers *peers);
 /* The i-th peer in order of hotkeys. */
 struct kith_peer *kith_peers_nth(const struct kith_peers *peers, uint32_t i);
 
+/* A dial to this peer failed, and we have no link to it. What found a dead one before and was wrong
+ * does not find it dead again: behind a NAT it lives while its record does. */
+void kith_peer_found_dead(struct kith_peer *peer, const struct kith_turn *turn);
 /* Something about this peer changed: does it live now? True if that is news. */
 bool kith_peers_recount(struct kith_peers *peers, struct kith_peer *peer, uint64_t wall_ms);
 /* Has the record of a live peer ended since the last kith_peers_expire? */

@@ -209,6 +209,73 @@ static void who_is_not_where_it_says_is_not_live(void)
     room_free(room);
 }
 
+/* A dial to this peer, which fails. */
+static void fail_dial(struct room *room, struct kith_peer *peer, int err)
+{
+    struct kith_turn turn = room_turn(room, 0);
+    struct kith_overlay *overlay = &room->at[0].overlay;
+    peer->dial_number = overlay->dialer.next_number++;
+    overlay->dialer.under_way++;
+    kith_overlay_on_dial_failed(overlay, peer->dial_number, err, &turn);
+    kith_outbox_reset(&room->at[0].out);
+}
+
+static bool is_live_at(struct room *room, const struct kith_peer *peer)
+{
+    return kith_peer_is_live(peer, room->wall_ms);
+}
+
+static void who_signs_and_cannot_be_dialled_stays_live(void)
+{
+    struct room *room = room_new(1, 1024);
+    struct kith_keypair keypair;
+    uint8_t buffer[KITH_RECORD_MAX];
+    struct kith_peer_record record = stranger(room, &keypair);
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+    struct kith_peer *peer = kith_peers_find(&room->at[0].overlay.peers, &keypair.hotkey);
+    fail_dial(room, peer, KITH_ERR_REFUSED);
+    check(!is_live_at(room, peer));
+    /* Signed before nobody answered: says nothing of now. */
+    record.seq++;
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+    fail_dial(room, peer, KITH_ERR_REFUSED);
+    check(!is_live_at(room, peer));
+    /* Signed afterwards: it lives behind a NAT. */
+    room->wall_ms += 5000;
+    record.seq++;
+    record.valid_from_s += 5;
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+    fail_dial(room, peer, KITH_ERR_REFUSED);
+    check(is_live_at(room, peer));
+    record.seq++;
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+    fail_dial(room, peer, KITH_ERR_REFUSED);
+    check(is_live_at(room, peer));
+    /* Another life may be reachable, and so be found dead. */
+    record.started_ms += 5000;
+    record.seq++;
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+    fail_dial(room, peer, KITH_ERR_REFUSED);
+    check(!is_live_at(room, peer));
+    room_free(room);
+}
+
+static void who_has_no_room_is_not_dead(void)
+{
+    struct room *room = room_new(1, 1024);
+    struct kith_keypair keypair;
+    uint8_t buffer[KITH_RECORD_MAX];
+    struct kith_peer_record record = stranger(room, &keypair);
+    check_int(accept_at(room, 0, seal(room, &record, &keypair, buffer)), 0);
+    struct kith_peer *peer = kith_peers_find(&room->at[0].overlay.peers, &keypair.hotkey);
+    peer->suspect = true; /* a link to it broke */
+    fail_dial(room, peer, KITH_ERR_CLOSED);
+    check(is_live_at(room, peer));
+    fail_dial(room, peer, KITH_ERR_TIMEOUT);
+    check(!is_live_at(room, peer));
+    room_free(room);
+}
+
 /* The i-th of many strangers, sealed. */
 static struct kith_bytes many(struct room *room, uint32_t i, struct kith_id *ret_hotkey,
                               uint8_t buffer[static KITH_RECORD_MAX])
@@ -599,6 +666,8 @@ int main(void)
     run(sequence_decides);
     run(gossip_never_prolongs_a_life);
     run(who_is_not_where_it_says_is_not_live);
+    run(who_signs_and_cannot_be_dialled_stays_live);
+    run(who_has_no_room_is_not_dead);
     run(a_full_view_keeps_the_linked_and_the_least_scores);
     run(news_of_strangers_pass_through_a_full_view_once);
     run(records_sent_are_bounded_whatever_comes);
