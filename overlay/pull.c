@@ -21,7 +21,11 @@ int kith_pulls_init(struct kith_pulls *pulls, struct kith_peers *peers, struct k
     pulls->partials = partials;
     if (objects->count == 0) return 0;
     pulls->at = calloc(KITH_PULLS_MAX, sizeof *pulls->at);
-    if (!pulls->at) return KITH_ERR_NOMEM;
+    pulls->seen = calloc(1, sizeof *pulls->seen);
+    if (!pulls->at || !pulls->seen) {
+        kith_pulls_release(pulls);
+        return KITH_ERR_NOMEM;
+    }
     pulls->count = KITH_PULLS_MAX;
     return 0;
 }
@@ -29,12 +33,13 @@ int kith_pulls_init(struct kith_pulls *pulls, struct kith_peers *peers, struct k
 void kith_pulls_release(struct kith_pulls *pulls)
 {
     free(pulls->at);
+    free(pulls->seen);
     memset(pulls, 0, sizeof *pulls);
 }
 
 size_t kith_pulls_memory(const struct kith_pulls *pulls)
 {
-    return pulls->count * sizeof *pulls->at;
+    return pulls->count * sizeof *pulls->at + (pulls->seen ? sizeof *pulls->seen : 0);
 }
 
 static bool is_busy(const struct kith_pull *pull)
@@ -385,6 +390,7 @@ void kith_pulls_on_head(struct kith_pulls *pulls, const struct kith_link_slot *s
         if (pull->phase != KITH_PULL_HEAD || pull->source != slot->link) continue;
         if (pull->terms.kind != msg->head.kind || !kith_id_eq(&pull->author, &msg->head.author))
             continue;
+        kith_arrivals_add(&pulls->seen->reach, turn->now_us - pull->since_us);
         take_manifest(pulls, pull, msg->head.manifest, turn);
         return;
     }
@@ -415,6 +421,7 @@ static void take_block(struct kith_pulls *pulls, struct kith_pull *pull,
     uint64_t from = (uint64_t)number * KITH_BLOCK_MAX;
     if (!object->have[chunk]) memcpy(object->bytes + from, data.at, data.len);
     pull->waiting--;
+    kith_arrivals_add(&pulls->seen->block, turn->now_us - pull->progress_us);
     pull->progress_us = turn->now_us;
 
     bool last_of_chunk = number % KITH_BLOCKS_PER_CHUNK == KITH_BLOCKS_PER_CHUNK - 1 ||
@@ -471,14 +478,26 @@ void kith_pulls_on_nope(struct kith_pulls *pulls, const struct kith_link_slot *s
     }
 }
 
+static uint64_t reach_limit(const struct kith_pulls *pulls)
+{
+    return kith_arrivals_limit_us(&pulls->seen->reach, KITH_PULL_REACH_US, KITH_PULL_REACH_LEAST_US,
+                                  KITH_PULL_REACH_MOST_US);
+}
+
+static uint64_t stall_limit(const struct kith_pulls *pulls)
+{
+    return kith_arrivals_limit_us(&pulls->seen->block, KITH_PULL_STALL_US, KITH_PULL_STALL_LEAST_US,
+                                  KITH_PULL_STALL_MOST_US);
+}
+
 /* When this pull is given up or gets another source, as things stand. */
-static uint64_t pull_deadline(const struct kith_pull *pull)
+static uint64_t pull_deadline(const struct kith_pulls *pulls, const struct kith_pull *pull)
 {
     if (!is_busy(pull)) return KITH_NEVER;
     if (pull->phase == KITH_PULL_LINKING || pull->phase == KITH_PULL_HEAD)
-        return pull->since_us + KITH_PULL_REACH_US;
-    uint64_t stall = pull->progress_us + KITH_PULL_STALL_US;
-    uint64_t whole = pull->since_us + 2 * (uint64_t)KITH_PULL_STALL_US +
+        return pull->since_us + reach_limit(pulls);
+    uint64_t stall = pull->progress_us + stall_limit(pulls);
+    uint64_t whole = pull->since_us + 2 * stall_limit(pulls) +
                      pull->manifest.length * KITH_SECOND_US / KITH_PULL_RATE_MIN;
     return stall < whole ? stall : whole;
 }
@@ -487,8 +506,12 @@ void kith_pulls_on_deadline(struct kith_pulls *pulls, const struct kith_turn *tu
 {
     for (uint32_t i = 0; i < pulls->count; i++) {
         struct kith_pull *pull = &pulls->at[i];
-        if (turn->now_us < pull_deadline(pull)) continue;
-        if (turn->now_us >= pull->progress_us + KITH_PULL_STALL_US)
+        if (turn->now_us < pull_deadline(pulls, pull)) continue;
+        bool is_reaching = pull->phase == KITH_PULL_LINKING || pull->phase == KITH_PULL_HEAD;
+        bool stalls = !is_reaching && turn->now_us >= pull->progress_us + stall_limit(pulls);
+        if (is_reaching) kith_arrivals_add(&pulls->seen->reach, 2 * reach_limit(pulls));
+        if (stalls) kith_arrivals_add(&pulls->seen->block, 2 * stall_limit(pulls));
+        if (stalls)
             change_source(pulls, pull, KITH_ERR_TIMEOUT, turn);
         else
             end(pulls, pull, KITH_ERR_TIMEOUT, turn);
@@ -499,7 +522,7 @@ uint64_t kith_pulls_deadline_us(const struct kith_pulls *pulls)
 {
     uint64_t least = KITH_NEVER;
     for (uint32_t i = 0; i < pulls->count; i++) {
-        uint64_t deadline = pull_deadline(&pulls->at[i]);
+        uint64_t deadline = pull_deadline(pulls, &pulls->at[i]);
         if (deadline < least) least = deadline;
     }
     return least;

@@ -7,6 +7,7 @@
 #define KITH_OVERLAY_PULL_H
 
 #include "base/turn.h"
+#include "overlay/arrivals.h"
 #include "overlay/dialer.h"
 #include "overlay/links.h"
 #include "overlay/objects.h"
@@ -18,9 +19,13 @@
 enum {
     KITH_PULLS_MAX = 32,
     KITH_PULL_WINDOW = 8,                 /* blocks asked for and not yet here */
-    KITH_PULL_REACH_US = 3 * 1000 * 1000, /* to get a link and a manifest */
-    KITH_PULL_STALL_US = 5 * 1000 * 1000, /* without a block: try another source */
-    KITH_PULL_SOURCES = 4,                /* sources tried before giving up */
+    KITH_PULL_REACH_US = 3 * 1000 * 1000, /* to get a link and a manifest, at first */
+    KITH_PULL_REACH_LEAST_US = 1000 * 1000,
+    KITH_PULL_REACH_MOST_US = 30 * 1000 * 1000,
+    KITH_PULL_STALL_US = 5 * 1000 * 1000, /* without a block, at first: try another source */
+    KITH_PULL_STALL_LEAST_US = 2 * 1000 * 1000,
+    KITH_PULL_STALL_MOST_US = 60 * 1000 * 1000,
+    KITH_PULL_SOURCES = 4, /* sources tried before giving up */
     KITH_PULL_AVOID_US = 10 * 1000 * 1000,
     KITH_PULL_RATE_MIN = 64 * 1024, /* bytes a second that a source must average over 10 s */
 };
@@ -62,6 +67,12 @@ struct kith_pull {
     struct kith_object *object; /* pinned while set */
 };
 
+/* How long manifests and blocks took to come. */
+struct kith_pulls_seen {
+    struct kith_arrivals reach;
+    struct kith_arrivals block;
+};
+
 struct kith_pulls {
     struct kith_peers *peers;
     struct kith_links *links;
@@ -71,6 +82,7 @@ struct kith_pulls {
     struct kith_partials *partials;
     uint32_t count; /* KITH_PULLS_MAX, or 0: there is room for no object */
     struct kith_pull *at;
+    struct kith_pulls_seen *seen; /* NULL as `at` */
 };
 
 /* 0 or KITH_ERR_NOMEM. */
