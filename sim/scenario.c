@@ -232,11 +232,40 @@ static int check_whole(const struct kith_scenario *scenario, const char **ret_fi
     return first_bad(rows, sizeof rows / sizeof *rows, ret_field, ret_allowed);
 }
 
+static bool has_liars(const struct kith_scenario *scenario)
+{
+    if (scenario->group_count == 0) return scenario->all.lying.lie != KITH_LIE_NONE;
+    for (uint32_t i = 0; i < scenario->group_count; i++)
+        if (scenario->group[i].lying.lie != KITH_LIE_NONE) return true;
+    return false;
+}
+
+/* Baselines have no network, no clock and no liars: what would be without effect is refused. */
+static int check_baseline(const struct kith_scenario *scenario, const char **ret_field,
+                          const char **ret_allowed)
+{
+    const char *other = "left out with --algorithm, which has no network, clock or liars";
+    const struct row rows[] = {
+        {"no-training", other, scenario->all.node.learns},
+        {"seconds", other, scenario->virtual_s <= 0},
+        {"fault", other, scenario->fault_count == 0},
+        {"churn", other, scenario->churn_count == 0 && scenario->churn_path[0] == '\0'},
+        {"check", other, scenario->check_count == 0},
+        {"lie", other, !has_liars(scenario)},
+        {"model", "the same for all with --algorithm", scenario->model_count == 1},
+    };
+    if (scenario->baseline.algorithm == KITH_ALGORITHM_KITH) return 0;
+    int err = first_bad(rows, sizeof rows / sizeof *rows, ret_field, ret_allowed);
+    if (err) return err;
+    return kith_baseline_check(&scenario->baseline, scenario->nodes, ret_field, ret_allowed);
+}
+
 int kith_scenario_check(const struct kith_scenario *scenario, const char **ret_field,
                         const char **ret_allowed)
 {
     int err = check_knobs(kith_run_knobs, kith_run_knob_count, scenario, ret_field, ret_allowed);
     if (!err) err = check_whole(scenario, ret_field, ret_allowed);
+    if (!err) err = check_baseline(scenario, ret_field, ret_allowed);
     if (!err) err = check_group(scenario, &scenario->all, ret_field, ret_allowed);
     for (uint32_t i = 0; !err && i < scenario->group_count; i++)
         err = check_group(scenario, &scenario->group[i], ret_field, ret_allowed);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "node/config.h"
+#include "sim/baseline.h"
 #include "sim/churn_trace.h"
 #include "sim/sim_dht.h"
 #include "sim/sim_fault.h"
@@ -145,6 +146,7 @@ struct kith_scenario {
      * wrong, or at this virtual time, whichever is first; 0: no such end, one must be set. */
     uint64_t rounds;
     double virtual_s;
+    struct kith_baseline baseline; /* who learns how: the nodes themselves, or something known */
 
     uint64_t given;                 /* which knobs of the run were given */
     struct kith_scenario_group all; /* of nodes that are in no group */

@@ -37,7 +37,8 @@ _Static_assert(sizeof(enum kith_scenario_bootstrap) == 4 && sizeof(enum kith_wir
                    sizeof(enum kith_rule) == 4 && sizeof(enum kith_lie) == 4 &&
                    sizeof(enum kith_kernels) == 4 && sizeof(enum kith_sim_latency) == 4 &&
                    sizeof(enum kith_sim_nat) == 4 && sizeof(enum kith_sim_dht_mode) == 4 &&
-                   sizeof(enum kith_sim_disk) == 4,
+                   sizeof(enum kith_sim_disk) == 4 && sizeof(enum kith_algorithm) == 4 &&
+                   sizeof(enum kith_topology) == 4,
                "words are kept as 32 bits");
 
 const size_t kith_node_knob_count = NODE_KNOBS;

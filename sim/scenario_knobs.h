@@ -80,6 +80,16 @@
       "end when all have done so many; without this and --seconds, 20")                            \
     X("seconds", "S", "0", REAL, virtual_s, 0, 1e8, "",                                            \
       "end at this virtual time; 0: by rounds only")                                               \
+    X("algorithm", "NAME", "kith", WORD, baseline.algorithm, 0, 0, KITH_ALGORITHM_NAMES,           \
+      "kith: the nodes of kith node; the others are known algorithms on the same task, split, "    \
+      "models and seeds, in step and without a network")                                           \
+    X("topology", "GRAPH", "regular", WORD, baseline.topology, 0, 0, KITH_TOPOLOGY_NAMES,          \
+      "on which d-psgd mixes")                                                                     \
+    X("degree", "K", "4", U32, baseline.degree, 1, KITH_TOPOLOGY_NODES_MAX - 1, "",                \
+      "of the graphs regular, erdos-renyi (on average) and watts-strogatz, and to how many "       \
+      "el-local and el-oracle send")                                                               \
+    X("clients", "SHARE", "1", REAL, baseline.clients, 0, 1, "",                                   \
+      "of the nodes that train in a round of fedavg, at least one")                                \
     X("budget", "R", "0", U64, all.node.rules.budget.rounds, 0, UINT64_C(1) << 32, "",             \
       "the swarm's rounds in all, part of its rules: then the rate falls towards the end and "     \
       "the last 6 rounds only mix; 0: as the rules say")                                           \

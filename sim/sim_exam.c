@@ -19,6 +19,14 @@ struct kith_examiner {
     uint32_t *rows; /* 0, 1, 2, ... */
 };
 
+/* NULL: there is none now. */
+static const struct kith_learner *learner_of(const struct kith_swarm *swarm, uint32_t node)
+{
+    if (swarm->learners) return swarm->learners[node];
+    const struct kith_node *one = kith_world_node(swarm->world, node);
+    return one ? kith_node_learner(one) : NULL;
+}
+
 struct kith_examiner *kith_examiner_new(const struct kith_swarm *swarm)
 {
     struct kith_examiner *examiner = calloc(1, sizeof *examiner);
@@ -113,8 +121,7 @@ static void *test_nodes(void *context)
     uint32_t node;
     if (!examiner) atomic_store(&exam->err, KITH_ERR_NOMEM);
     while (examiner && (node = atomic_fetch_add(&exam->next, 1)) < swarm->config->scenario.nodes) {
-        const struct kith_node *one = kith_world_node(swarm->world, node);
-        const struct kith_learner *learner = one ? kith_node_learner(one) : NULL;
+        const struct kith_learner *learner = learner_of(swarm, node);
         exam->correct[node] =
             learner ? kith_examiner_test(examiner, node, learner, swarm->test.count) : UINT32_MAX;
     }
@@ -141,12 +148,6 @@ int kith_swarm_test(const struct kith_swarm *swarm, uint32_t threads, uint32_t *
 }
 
 /* --- the average model --- */
-
-static const struct kith_learner *learner_of(const struct kith_swarm *swarm, uint32_t node)
-{
-    const struct kith_node *one = kith_world_node(swarm->world, node);
-    return one ? kith_node_learner(one) : NULL;
-}
 
 /* The architecture that most learners have, the first of equals; how many in *ret_count. */
 static const struct kith_arch *common_arch(const struct kith_swarm *swarm, uint32_t *ret_count)
@@ -221,8 +222,7 @@ int kith_swarm_digest(const struct kith_swarm *swarm, struct kith_id *ret_digest
     struct kith_hash hash;
     kith_hash_init(&hash);
     for (uint32_t i = 0; i < swarm->config->scenario.nodes; i++) {
-        const struct kith_node *node = kith_world_node(swarm->world, i);
-        const struct kith_learner *learner = node ? kith_node_learner(node) : NULL;
+        const struct kith_learner *learner = learner_of(swarm, i);
         kith_hash_add_u64(&hash, learner != NULL);
         if (!learner) continue;
         size_t params = kith_swarm_arch(swarm, i)->params;

@@ -15,7 +15,7 @@ enum {
     SYNTHETIC_AUDIT = 200,
 };
 
-static void world_seed(const struct kith_sim_run_config *config, uint8_t ret[static KITH_SEED_LEN])
+void kith_swarm_seed(const struct kith_sim_run_config *config, uint8_t ret[static KITH_SEED_LEN])
 {
     struct kith_hash hash;
     kith_hash_init(&hash);
@@ -30,7 +30,7 @@ void kith_swarm_world_config(const struct kith_sim_run_config *config,
     const struct kith_scenario *scenario = &config->scenario;
     kith_world_config_default(ret);
     ret->nodes = config->scenario.nodes;
-    world_seed(config, ret->seed);
+    kith_swarm_seed(config, ret->seed);
     ret->net.latency = scenario->latency;
     ret->net.latency_sigma = scenario->latency_sigma;
     ret->net.latency_us = (uint32_t)(scenario->latency_ms * 1000);
@@ -51,7 +51,7 @@ void kith_swarm_world_config(const struct kith_sim_run_config *config,
 static int make_synthetic(struct kith_swarm *swarm)
 {
     uint8_t seed[KITH_SEED_LEN];
-    world_seed(swarm->config, seed);
+    kith_swarm_seed(swarm->config, seed);
     swarm->rules.inputs = KITH_SIM_SYNTHETIC_INPUTS;
     swarm->rules.classes = KITH_SIM_SYNTHETIC_CLASSES;
     swarm->rules.public_count = SYNTHETIC_PUBLIC;
@@ -131,19 +131,22 @@ uint32_t kith_swarm_samples(const struct kith_swarm *swarm, uint32_t node)
     return swarm->first_row[node + 1] - swarm->first_row[node];
 }
 
-static void give_learner(const struct kith_swarm *swarm, uint32_t node, struct kith_config *own)
+void kith_swarm_learner_config(const struct kith_swarm *swarm, uint32_t node,
+                               struct kith_learner_config *ret)
 {
     struct kith_rng rng;
     uint8_t seed[KITH_SEED_LEN];
-    own->learner.task = kith_swarm_task(swarm, node);
-    own->learner.arch = *kith_swarm_arch(swarm, node);
-    own->learner.shard = swarm->rows + swarm->first_row[node];
-    own->learner.shard_count = kith_swarm_samples(swarm, node);
-    own->learner.look_every = KITH_SIM_TEST_ROWS;
-    own->learner.init_seed = swarm->rules.seed;
-    world_seed(swarm->config, seed);
+    uint32_t place;
+    *ret = kith_scenario_of(&swarm->config->scenario, node, &place)->node.learner;
+    ret->task = kith_swarm_task(swarm, node);
+    ret->arch = *kith_swarm_arch(swarm, node);
+    ret->shard = swarm->rows + swarm->first_row[node];
+    ret->shard_count = kith_swarm_samples(swarm, node);
+    ret->look_every = KITH_SIM_TEST_ROWS;
+    ret->init_seed = swarm->rules.seed;
+    kith_swarm_seed(swarm->config, seed);
     kith_rng_split(&rng, seed, "learner", node);
-    kith_rng_fill(&rng, own->learner.seed, KITH_SEED_LEN);
+    kith_rng_fill(&rng, ret->seed, KITH_SEED_LEN);
 }
 
 static void configure(void *context, uint32_t node, struct kith_config *config)
@@ -157,7 +160,7 @@ static void configure(void *context, uint32_t node, struct kith_config *config)
     own.stay = true;
     own.learns = swarm->config->scenario.all.node.learns;
     own.rounds_max = swarm->config->scenario.rounds;
-    if (own.learns) give_learner(swarm, node, &own);
+    if (own.learns) kith_swarm_learner_config(swarm, node, &own.learner);
     *config = own;
 }
 
@@ -177,7 +180,7 @@ static uint32_t bootstrap(void *context, uint32_t node,
         ret[0] = (node + nodes - 1) % nodes;
         return nodes > 1;
     case KITH_BOOTSTRAP_RANDOM:
-        world_seed(swarm->config, seed);
+        kith_swarm_seed(swarm->config, seed);
         kith_rng_split(&rng, seed, "bootstrap", node);
         if (nodes > 1) ret[0] = (node + 1 + kith_rng_below(&rng, nodes - 1)) % nodes;
         return nodes > 1;
@@ -187,8 +190,17 @@ static uint32_t bootstrap(void *context, uint32_t node,
     return 0;
 }
 
-int kith_swarm_new(const struct kith_sim_run_config *config, struct kith_world_config *world,
-                   struct kith_swarm **ret_swarm, char ret_error[static KITH_SIM_SWARM_TEXT_MAX])
+/* Error `err`, in words if there are none yet. */
+static int fail(struct kith_swarm *swarm, int err, char *ret_error)
+{
+    if (ret_error[0] == '\0')
+        snprintf(ret_error, KITH_SIM_SWARM_TEXT_MAX, "%s", kith_err_text(err));
+    kith_swarm_free(swarm);
+    return err;
+}
+
+int kith_swarm_prepare(const struct kith_sim_run_config *config, struct kith_swarm **ret_swarm,
+                       char ret_error[static KITH_SIM_SWARM_TEXT_MAX])
 {
     ret_error[0] = '\0';
     struct kith_swarm *swarm = calloc(1, sizeof *swarm);
@@ -197,23 +209,29 @@ int kith_swarm_new(const struct kith_sim_run_config *config, struct kith_world_c
     int err = make_task(swarm);
     if (!err) err = parse_models(swarm, ret_error);
     if (!err) err = kith_swarm_split(swarm, ret_error);
+    if (err) return fail(swarm, err, ret_error);
+    *ret_swarm = swarm;
+    return 0;
+}
+
+int kith_swarm_new(const struct kith_sim_run_config *config, struct kith_world_config *world,
+                   struct kith_swarm **ret_swarm, char ret_error[static KITH_SIM_SWARM_TEXT_MAX])
+{
+    struct kith_swarm *swarm;
+    int err = kith_swarm_prepare(config, &swarm, ret_error);
+    if (err) return err;
     world->context = swarm;
     world->configure = configure;
     if (!world->bootstrap) {
         world->bootstrap = bootstrap;
         world->bootstrap_context = swarm;
     }
-    if (!err) err = kith_swarm_recruit(swarm, world);
+    err = kith_swarm_recruit(swarm, world);
     if (!err) err = kith_world_new(world, &swarm->world);
-    if (!err) {
-        if (swarm->gang) kith_gang_attach(swarm->gang, swarm->world);
-        *ret_swarm = swarm;
-        return 0;
-    }
-    if (ret_error[0] == '\0')
-        snprintf(ret_error, KITH_SIM_SWARM_TEXT_MAX, "%s", kith_err_text(err));
-    kith_swarm_free(swarm);
-    return err;
+    if (err) return fail(swarm, err, ret_error);
+    if (swarm->gang) kith_gang_attach(swarm->gang, swarm->world);
+    *ret_swarm = swarm;
+    return 0;
 }
 
 void kith_swarm_free(struct kith_swarm *swarm)

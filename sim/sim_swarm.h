@@ -24,7 +24,8 @@ struct kith_swarm {
     struct kith_gang *gang;    /* NULL: likewise */
     struct kith_task wrong[2]; /* the task with the labels that liars learn; owned labels */
     struct kith_arch arch[KITH_SIM_MODELS_MAX]; /* no layers: nobody has that model */
-    struct kith_world *world;
+    struct kith_world *world;                   /* NULL: kith_swarm_prepare made this */
+    struct kith_learner **learners; /* [nodes] borrowed, in the place of the world's; or NULL */
 };
 
 /* Tests once an epoch are for watching a run; the final figures use the whole test set. */
@@ -35,7 +36,15 @@ enum { KITH_SIM_TEST_ROWS = 1000 };
  * bootstrap, unless there is one. 0, or an error with one line for a person in ret_error. */
 int kith_swarm_new(const struct kith_sim_run_config *config, struct kith_world_config *world,
                    struct kith_swarm **ret_swarm, char ret_error[static KITH_SIM_SWARM_TEXT_MAX]);
+/* The same without a world: task, split and models alone. */
+int kith_swarm_prepare(const struct kith_sim_run_config *config, struct kith_swarm **ret_swarm,
+                       char ret_error[static KITH_SIM_SWARM_TEXT_MAX]);
 void kith_swarm_free(struct kith_swarm *swarm);
+/* Everything that is drawn in a run follows from this. */
+void kith_swarm_seed(const struct kith_sim_run_config *config, uint8_t ret[static KITH_SEED_LEN]);
+/* What the learner of a node is made from. */
+void kith_swarm_learner_config(const struct kith_swarm *swarm, uint32_t node,
+                               struct kith_learner_config *ret);
 
 /* The world's config as a run's config has it: seed, network, DHT, threads, signatures. */
 void kith_swarm_world_config(const struct kith_sim_run_config *config,

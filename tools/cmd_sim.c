@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sim/baseline_run.h"
 #include "sim/scenario_shipped.h"
 #include "sim/scenario_yaml.h"
 #include "sim/sim_run.h"
@@ -55,6 +56,21 @@ static int list_shipped(void)
     return 0;
 }
 
+/* What only the nodes themselves can give. */
+static int check_outputs(struct setup *setup)
+{
+    static const char *const nodes_only[] = {"out", "report", "trace"};
+    if (setup->run.scenario.baseline.algorithm == KITH_ALGORITHM_KITH) return 0;
+    for (size_t i = 0; i < sizeof nodes_only / sizeof *nodes_only; i++) {
+        if (!kith_args_has(setup->args, nodes_only[i])) continue;
+        snprintf(setup->error, sizeof setup->error,
+                 "kith sim: --%s: not with --algorithm, which has a table and --json",
+                 nodes_only[i]);
+        return KITH_EXIT_USAGE;
+    }
+    return 0;
+}
+
 int kith_cmd_sim(const struct kith_args *args)
 {
     static struct setup setup;
@@ -73,9 +89,12 @@ int kith_cmd_sim(const struct kith_args *args)
     char *line = kith_command_line(args, without);
     read_outputs(&setup);
     setup.run.outputs.command = line;
+    if (status == 0) status = check_outputs(&setup);
     if (status == 0) status = read_data(&setup);
     if (status)
         fprintf(stderr, "%s\n", setup.error);
+    else if (setup.run.scenario.baseline.algorithm != KITH_ALGORITHM_KITH)
+        status = kith_baseline_sim(&setup.run, stdout, stderr);
     else
         status = kith_sim_run(&setup.run, stdout, stderr);
     free(line);

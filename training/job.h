@@ -76,6 +76,9 @@ int kith_learner_restore(struct kith_learner *learner, struct kith_bytes checkpo
                          uint64_t *ret_round);
 /* The present weights, plain form, [arch.params]; for tests, digests and the simulator. */
 void kith_learner_weights(const struct kith_learner *learner, float *ret);
+/* Replace them, [params], all finite: a mix by somebody else's rule. Quasi-global momentum follows
+ * the movement at the next round, as after a mix of the job's own. */
+void kith_learner_set_weights(struct kith_learner *learner, const float *weights);
 /* How many they are. */
 size_t kith_learner_params(const struct kith_learner *learner);
 /* The weights after the last mix, before the local steps, likewise. */

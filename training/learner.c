@@ -185,6 +185,11 @@ void kith_learner_mixed(const struct kith_learner *learner, float *ret)
     kith_model_raw_plain(learner->model, learner->mixed, ret);
 }
 
+void kith_learner_set_weights(struct kith_learner *learner, const float *weights)
+{
+    kith_model_set_weights(learner->model, weights);
+}
+
 void kith_learner_weights(const struct kith_learner *learner, float *ret)
 {
     kith_model_get_weights(learner->model, ret);
