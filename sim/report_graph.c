@@ -25,11 +25,21 @@ void kith_graph_circle(uint32_t count, struct kith_graph_point at[static KITH_SI
 
 /* --- where the nodes go --- */
 
+static void find_linked(const struct kith_sim_snap *snap, bool *ret)
+{
+    for (uint32_t i = 0; i < snap->edge_count; i++) {
+        ret[snap->edge[i].a] = true;
+        ret[snap->edge[i].b] = true;
+    }
+}
+
+/* Who has no links stays where it was: it would be pushed into a corner. */
 static void push_apart(const struct kith_sim_snap *snap, const struct kith_graph_point *at,
-                       double ideal, struct kith_graph_point *force)
+                       const bool *linked, double ideal, struct kith_graph_point *force)
 {
     for (uint32_t i = 0; i < snap->count; i++) {
         for (uint32_t k = i + 1; k < snap->count; k++) {
+            if (!linked[i] || !linked[k]) continue;
             double x = at[i].x - at[k].x, y = at[i].y - at[k].y;
             double square = x * x + y * y;
             if (square < 1e-8) {
@@ -47,7 +57,7 @@ static void push_apart(const struct kith_sim_snap *snap, const struct kith_graph
 }
 
 static void pull_together(const struct kith_sim_snap *snap, const struct kith_graph_point *at,
-                          double ideal, struct kith_graph_point *force)
+                          const bool *linked, double ideal, struct kith_graph_point *force)
 {
     double weight = snap->edge_count > 0 ? 8.0 * snap->count / snap->edge_count : 0;
     if (weight > 1) weight = 1;
@@ -61,6 +71,7 @@ static void pull_together(const struct kith_sim_snap *snap, const struct kith_gr
         force[b].y += y * pull;
     }
     for (uint32_t i = 0; i < snap->count; i++) {
+        if (!linked[i]) continue;
         force[i].x -= (at[i].x - 0.5) * 0.5;
         force[i].y -= (at[i].y - 0.5) * 0.5;
     }
@@ -75,13 +86,15 @@ void kith_graph_layout(const struct kith_sim_snap *snap,
                        struct kith_graph_point at[static KITH_SIM_SNAP_NODES_MAX])
 {
     struct kith_graph_point force[KITH_SIM_SNAP_NODES_MAX];
+    bool linked[KITH_SIM_SNAP_NODES_MAX] = {false};
+    find_linked(snap, linked);
     double ideal = 0.75 * sqrt(1.0 / (snap->count > 0 ? snap->count : 1));
     for (uint32_t step = 0; step < STEPS; step++) {
         double most = 0.08 * (1 - (double)step / STEPS);
         for (uint32_t i = 0; i < snap->count; i++)
             force[i] = (struct kith_graph_point){0, 0};
-        push_apart(snap, at, ideal, force);
-        pull_together(snap, at, ideal, force);
+        push_apart(snap, at, linked, ideal, force);
+        pull_together(snap, at, linked, ideal, force);
         for (uint32_t i = 0; i < snap->count; i++) {
             double length = sqrt(force[i].x * force[i].x + force[i].y * force[i].y);
             double scale = length > most ? most / length : 1;

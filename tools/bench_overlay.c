@@ -239,30 +239,28 @@ static double ratio_of(const struct swarm *swarms, uint32_t count)
 
 static void print_tables(const struct swarm *swarms, uint32_t count)
 {
-    printf(
-        "what a node sends and does in a virtual second, settled\n\n"
-        "  nodes   bytes  messages  steps   peers: mean  least  links made  virtual s a CPU s\n");
+    printf("what a node sends and does in a virtual second, settled\n\n"
+           "  nodes  bytes  messages  steps  peers mean  least  links made  virtual s/CPU s\n");
     for (uint32_t i = 0; i < count; i++) {
         const struct swarm *at = &swarms[i];
-        printf("%7u  %6.0f  %8.2f  %5.2f  %12.1f  %5llu  %10llu  %17.1f\n", at->nodes,
+        printf("%7u %6.0f %9.2f %6.2f %11.1f %6llu %11llu %16.1f\n", at->nodes,
                at->bytes_per_node_s, at->messages_per_node_s, at->steps_per_node_s, at->peers_mean,
                (unsigned long long)at->peers_least, (unsigned long long)at->links_made,
                at->virtual_per_cpu_s);
     }
     printf("\nmost bytes over least: %.3f (goal: at most 1.2)\n", ratio_of(swarms, count));
-    printf("\nnews of one further node: share told after so many hops\n\n"
-           "  nodes   told     hops   half s   all s ");
+    printf("\nnews of one further node: per cent told after so many hops\n\n"
+           "nodes  told hops half s  all s");
     for (int hop = 1; hop <= 10; hop++)
-        printf("%6d", hop);
+        printf("%5d", hop);
     printf("\n");
     for (uint32_t i = 0; i < count; i++) {
         const struct swarm *at = &swarms[i];
-        printf("%7u  %5u  %7u  %7.2f  %6.2f  ", at->nodes, at->told, at->hops, at->half_s,
-               at->all_s);
+        printf("%5u %5u %4u %6.2f %6.2f", at->nodes, at->told, at->hops, at->half_s, at->all_s);
         uint32_t told = 0;
         for (int hop = 1; hop <= 10; hop++) {
             told += at->at_hop[hop];
-            printf(" %5.3f", (double)told / at->nodes);
+            printf("%5u", (uint32_t)(UINT64_C(100) * told / at->nodes));
         }
         printf("\n");
     }

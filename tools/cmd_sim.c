@@ -74,7 +74,8 @@ static int check_outputs(struct setup *setup)
 int kith_cmd_sim(const struct kith_args *args)
 {
     static struct setup setup;
-    static const char *const without[] = {"out", "json", "trace", "report", "quiet", NULL};
+    static const char *const without[] = {"out",   "json",    "trace", "report",
+                                          "quiet", "threads", NULL};
     setup.args = args;
     if (kith_args_has(args, "list")) return list_shipped();
     kith_sim_run_config_default(&setup.run);

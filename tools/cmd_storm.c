@@ -49,8 +49,15 @@ int kith_cmd_sim_replay(const struct kith_args *args)
     config.until_s = kith_args_real(args, "until");
     config.messages = kith_args_has(args, "messages");
     if (kith_args_has(args, "node")) config.node = (uint32_t)kith_args_int(args, "node");
-    if (config.node != UINT32_MAX && config.node >= config.nodes)
-        return kith_fail(args, "node %u is none of the %u nodes", config.node, config.nodes);
+    if (config.node != UINT32_MAX && config.node >= config.nodes) {
+        kith_fail(args, "--node: %u is none of the %u nodes, 0 to %u", config.node, config.nodes,
+                  config.nodes - 1);
+        return KITH_EXIT_USAGE;
+    }
+    if (config.until_s > 0 && config.from_s > config.until_s) {
+        kith_fail(args, "--from: %g is past --until %g", config.from_s, config.until_s);
+        return KITH_EXIT_USAGE;
+    }
     if (build && strcmp(build, BUILD) != 0)
         fprintf(stderr, "%s: this is build %s: the run may go otherwise\n", args->command->name,
                 BUILD);

@@ -61,6 +61,36 @@ static int refuse_command(const struct kith_entry *entries, int argc, char **arg
     return KITH_EXIT_USAGE;
 }
 
+/* A first word that only other words make a command: kith bench. */
+static bool is_group(const struct kith_entry *entries, const char *word)
+{
+    size_t skip = strlen(entries[0].command->name) + 1, len = strlen(word);
+    for (const struct kith_entry *entry = entries + 1; entry->command; entry++) {
+        const char *name = entry->command->name + skip;
+        if (strncmp(name, word, len) == 0 && name[len] == ' ') return true;
+    }
+    return false;
+}
+
+/* What there is behind that word. */
+static int run_group(const struct kith_entry *entries, int argc, char **argv)
+{
+    const char *program = entries[0].command->name;
+    size_t skip = strlen(program) + 1, len = strlen(argv[0]);
+    if (argc == 1) {
+        fprintf(stderr, "%s %s: a command is missing; see %s %s --help\n", program, argv[0],
+                program, argv[0]);
+        return KITH_EXIT_USAGE;
+    }
+    printf("usage: %s %s COMMAND [OPTION...]\n\n", program, argv[0]);
+    for (const struct kith_entry *entry = entries + 1; entry->command; entry++)
+        if (strncmp(entry->command->name + skip, argv[0], len) == 0 &&
+            entry->command->name[skip + len] == ' ')
+            printf("  %s\n", entry->command->name);
+    printf("\nEach takes --help.\n");
+    return 0;
+}
+
 static int run_entry(const struct kith_entry *entry, int argc, char **argv)
 {
     struct kith_args args;
@@ -111,6 +141,8 @@ int kith_dispatch(const struct kith_entry *entries, int argc, char **argv)
         found = entry;
     }
     if (found) return run_entry(found, argc - words, argv + words);
+    bool asks = argc == 1 || (argc == 2 && strcmp(argv[1], "--help") == 0);
+    if (asks && is_group(entries, argv[0])) return run_group(entries, argc, argv);
     if (argc > 0 && argv[0][0] != '-') return refuse_command(entries, argc, argv);
     return run_program(entries, argc, argv);
 }

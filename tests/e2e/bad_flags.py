@@ -23,12 +23,13 @@ BAD = {
     "SPLIT": ["even", "dirichlet", "dirichlet:0", "dirichlet:nan", "shards:0", "shards:1001"],
     "SET": ["5-1", "a", "1,,2", "300", "1-"],
     "WHAT": ["all", "weights,labels"],
-    "FORM": ["xml", "fp16"],
+    "FORM": ["xml", "fp8"],
     "WHICH": ["fast"],
     "LEVEL": ["verbose", "2"],
     "RATE": ["0", "-1", "11", "nan", "inf", "0x1", "1e"],
     "M": ["1", "-0.1", "x"],
     "SHARE": ["-0.1", "2", "nan"],
+    "MS": ["x", "1.5.2", "99999999999999999999999999"],
     "FILE": [""],
     "DIR": [""],
     "NAME": [""],
@@ -113,6 +114,17 @@ def nothing_but_printable_text_in_an_error():
         check(err[:-1].isprintable(), repr(err))
 
 
+def first_words_of_commands():
+    """kith bench alone is no command; its --help names those that begin so."""
+    for word, second in (("bench", "sim"), ("key", "new"), ("swarm", "show")):
+        status, out, err = run_kith(word, "--help")
+        check(status == 0 and f"kith {word} {second}\n" in out and not err, f"{word}: {out} {err}")
+        status, out, err = run_kith(word)
+        check(status == 2 and not out and err.count("\n") == 1, f"{word}: {status} {out} {err}")
+    refuses(KITH, ["sim", "replay"], ["--nodes", "8", "--node", "8"], "--node", "8", "0 to 7")
+    refuses(KITH, ["sim", "replay"], ["--from", "5", "--until", "4"], "--from", "5", "--until")
+
+
 def version_and_help():
     for words in (["--version"], ["--help"], ["node", "--help"], ["node", "-h"]):
         status, out, err = run_kith(*words)
@@ -121,7 +133,7 @@ def version_and_help():
 
 def main():
     for test in (options_of_kith, options_of_dht_cli, commands, options_that_do_not_go_together,
-                 nothing_but_printable_text_in_an_error, version_and_help):
+                 nothing_but_printable_text_in_an_error, first_words_of_commands, version_and_help):
         case(test)
     finish()
 
