@@ -7,7 +7,7 @@ struct kith_reader kith_reader_of(struct kith_bytes bytes)
     return (struct kith_reader){.at = bytes.at, .left = bytes.len, .failed = false};
 }
 
-static bool reader_take(struct kith_reader *reader, size_t len, const uint8_t **ret)
+static inline bool reader_take(struct kith_reader *reader, size_t len, const uint8_t **ret)
 {
     if (reader->failed || reader->left < len) {
         reader->failed = true;
@@ -19,7 +19,9 @@ static bool reader_take(struct kith_reader *reader, size_t len, const uint8_t **
     return true;
 }
 
-static uint64_t read_little(struct kith_reader *reader, size_t len)
+/* Where the length is a constant, one load. */
+__attribute__((always_inline)) static inline uint64_t read_little(struct kith_reader *reader,
+                                                                  size_t len)
 {
     const uint8_t *at;
     if (!reader_take(reader, len, &at)) return 0;
@@ -94,7 +96,8 @@ void kith_write_raw(struct kith_writer *writer, const void *bytes, size_t len)
     writer->len += len;
 }
 
-static void write_little(struct kith_writer *writer, uint64_t value, size_t len)
+__attribute__((always_inline)) static inline void write_little(struct kith_writer *writer,
+                                                               uint64_t value, size_t len)
 {
     uint8_t bytes[8];
     for (size_t i = 0; i < len; i++)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { KITH_ID_LEN = 32 };
 
@@ -11,9 +12,17 @@ struct kith_id {
     uint8_t bytes[KITH_ID_LEN];
 };
 
-bool kith_id_eq(const struct kith_id *a, const struct kith_id *b);
+static inline bool kith_id_eq(const struct kith_id *a, const struct kith_id *b)
+{
+    return memcmp(a->bytes, b->bytes, KITH_ID_LEN) == 0;
+}
+
 /* Byte order, as memcmp: negative, 0 or positive. */
-int kith_id_cmp(const struct kith_id *a, const struct kith_id *b);
+static inline int kith_id_cmp(const struct kith_id *a, const struct kith_id *b)
+{
+    return memcmp(a->bytes, b->bytes, KITH_ID_LEN);
+}
+
 bool kith_id_is_zero(const struct kith_id *id);
 
 #endif

@@ -11,6 +11,9 @@ enum {
     CHECK_LEN = 2,
     RAW_LEN = 1 + KITH_ID_LEN + CHECK_LEN,
     TEXT_LEN = KITH_SS58_MAX - 1, /* of every raw address that starts with the prefix */
+    LIMBS = (RAW_LEN + 3) / 4,
+    DIGITS = 5, /* taken from the number at once */
+    DIGITS_VALUE = 58 * 58 * 58 * 58 * 58,
 };
 
 static const char alphabet[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
@@ -25,21 +28,34 @@ static void checksum(const uint8_t *raw, uint8_t ret[static CHECK_LEN])
     memcpy(ret, hash, CHECK_LEN);
 }
 
+/* The bytes as one number of 32-bit limbs, the greatest first. */
+static void load(const uint8_t raw[static RAW_LEN], uint32_t ret[static LIMBS])
+{
+    memset(ret, 0, LIMBS * sizeof *ret);
+    for (size_t i = 0; i < RAW_LEN; i++) {
+        size_t place = RAW_LEN - 1 - i; /* from the end */
+        ret[LIMBS - 1 - place / 4] |= (uint32_t)raw[i] << (8 * (place % 4));
+    }
+}
+
 void kith_ss58_encode(const struct kith_id *hotkey, char ret[static KITH_SS58_MAX])
 {
     uint8_t raw[RAW_LEN] = {KITH_SS58_PREFIX};
     memcpy(raw + 1, hotkey->bytes, KITH_ID_LEN);
     checksum(raw, raw + 1 + KITH_ID_LEN);
 
-    /* The last digit is the remainder of the whole number divided by 58, and so on upwards. */
-    for (int at = TEXT_LEN - 1; at >= 0; at--) {
-        uint32_t rest = 0;
-        for (size_t i = 0; i < RAW_LEN; i++) {
-            uint32_t value = rest << 8 | raw[i];
-            raw[i] = (uint8_t)(value / 58);
-            rest = value % 58;
+    /* The last digits are the remainder of the whole number divided by 58^5, and so on upwards. */
+    uint32_t limb[LIMBS];
+    load(raw, limb);
+    for (int at = TEXT_LEN; at > 0;) {
+        uint64_t rest = 0;
+        for (int i = 0; i < LIMBS; i++) {
+            uint64_t value = rest << 32 | limb[i];
+            limb[i] = (uint32_t)(value / DIGITS_VALUE);
+            rest = value % DIGITS_VALUE;
         }
-        ret[at] = alphabet[rest];
+        for (int i = 0; i < DIGITS && at > 0; i++, rest /= 58)
+            ret[--at] = alphabet[rest % 58];
     }
     ret[TEXT_LEN] = '\0';
 }

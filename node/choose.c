@@ -22,9 +22,10 @@ static bool is_candidate(const struct kith_node *node, const struct kith_peer *p
                          const struct candidates *wanted, const struct kith_turn *turn)
 {
     if (!kith_peer_is_live(peer, turn->wall_ms) || !(peer->share & wanted->want)) return false;
-    if (peer->avoid_until_us > turn->now_us || peer->banned_until_us > turn->now_us) return false;
+    if (peer->more->avoid_until_us > turn->now_us || peer->banned_until_us > turn->now_us)
+        return false;
     const uint8_t *own = node->config.learner.arch.class_id;
-    bool same = memcmp(peer->class_id, own, KITH_CLASS_LEN) == 0;
+    bool same = memcmp(peer->more->class_id, own, KITH_CLASS_LEN) == 0;
     return same ? wanted->same_class : wanted->other_class;
 }
 
@@ -96,7 +97,7 @@ static bool is_late(struct kith_node *node, const struct candidates *wanted,
     for (uint32_t i = 0; i < node->overlay.peers.count; i++) {
         const struct kith_peer *peer = kith_peers_nth(&node->overlay.peers, i);
         if (!is_candidate(node, peer, wanted, turn)) continue;
-        *(peer->round >= NEWCOMER_ROUNDS ? &ahead : &behind) += 1;
+        *(peer->more->round >= NEWCOMER_ROUNDS ? &ahead : &behind) += 1;
     }
     return ahead > behind;
 }

@@ -311,7 +311,7 @@ static void ping_dht(struct kith_node *node, const struct kith_turn *turn)
         if (peer->addr_count == 0) continue;
         struct kith_effect effect = {
             .kind = KITH_EFFECT_DHT_PING,
-            .dht_ping = {.addr = peer->addr[0]},
+            .dht_ping = {.addr = peer->more->addr[0]},
         };
         kith_outbox_add(turn->out, &effect);
     }

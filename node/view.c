@@ -57,7 +57,7 @@ uint32_t kith_node_view(const struct kith_node *node, uint64_t wall_ms, struct k
         ret[i] = (struct kith_peer_view){
             .live = kith_peer_is_live(peer, wall_ms),
             .linked = peer->link != 0,
-            .heard_us = peer->heard_us,
+            .heard_us = peer->more->heard_us,
         };
         if (peer->seq > 0)
             kith_record_open(kith_peer_record_bytes(peer), &node->overlay.config.swarm,

@@ -12,9 +12,9 @@ static void write_entry(struct kith_writer *writer, const struct kith_peer *peer
     kith_write_raw(writer, peer->id.bytes, KITH_ID_LEN);
     kith_write_u8(writer, (uint8_t)peer->addr_count);
     for (uint32_t i = 0; i < peer->addr_count; i++) {
-        kith_write_u8(writer, peer->addr[i].family);
-        kith_write_raw(writer, peer->addr[i].ip, sizeof peer->addr[i].ip);
-        kith_write_u16(writer, peer->addr[i].port);
+        kith_write_u8(writer, peer->more->addr[i].family);
+        kith_write_raw(writer, peer->more->addr[i].ip, sizeof peer->more->addr[i].ip);
+        kith_write_u16(writer, peer->more->addr[i].port);
     }
 }
 

@@ -1,6 +1,5 @@
 #include "overlay/clock.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -78,10 +77,16 @@ static void ask(struct kith_clock *clock, struct kith_links *links, const struct
     clock->ask = false;
 }
 
-static int by_value(const void *a, const void *b)
+/* Few, every tick, mostly in an order close to this one: by insertion. */
+static void sort(int64_t *values, uint32_t count)
 {
-    const int64_t *first = a, *second = b;
-    return (*first > *second) - (*first < *second);
+    for (uint32_t i = 1; i < count; i++) {
+        int64_t value = values[i];
+        uint32_t hole = i;
+        for (; hole > 0 && values[hole - 1] > value; hole--)
+            values[hole] = values[hole - 1];
+        values[hole] = value;
+    }
 }
 
 /* How many peers told their time; their median, and how many are near to it. */
@@ -95,7 +100,7 @@ static uint32_t compare(const struct kith_links *links, int64_t *ret_median_ms, 
     }
     *ret_near = 0;
     if (count == 0) return 0;
-    qsort(base_ms, count, sizeof *base_ms, by_value);
+    sort(base_ms, count);
     *ret_median_ms = base_ms[(count - 1) / 2];
     for (uint32_t i = 0; i < count; i++)
         *ret_near += !differ(base_ms[i], *ret_median_ms, KITH_CLOCK_NEAR_MS);

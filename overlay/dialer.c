@@ -93,7 +93,7 @@ static const struct kith_addr *choose_addr(const struct kith_dialer *dialer,
                                            const struct kith_peer *peer)
 {
     for (uint32_t i = 0; i < peer->addr_count; i++) {
-        const struct kith_addr *addr = &peer->addr[(peer->dial_count + i) % peer->addr_count];
+        const struct kith_addr *addr = &peer->more->addr[(peer->dial_count + i) % peer->addr_count];
         if (kith_addr_kind(addr) != KITH_ADDR_BAD && !is_own(dialer, addr)) return addr;
     }
     return NULL;
@@ -215,7 +215,7 @@ static bool is_at_bootstrap(const struct kith_dialer *dialer, const struct kith_
 {
     for (uint32_t i = 0; i < dialer->bootstrap_count; i++)
         for (uint32_t a = 0; dialer->bootstrap[i].number && a < peer->addr_count; a++)
-            if (kith_addr_eq(&dialer->bootstrap[i].addr, &peer->addr[a])) return true;
+            if (kith_addr_eq(&dialer->bootstrap[i].addr, &peer->more->addr[a])) return true;
     return false;
 }
 

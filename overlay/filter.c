@@ -8,7 +8,7 @@ uint64_t kith_filter_set(const struct kith_peers *peers, const struct kith_turn 
 {
     uint64_t set = kith_rng_at(0, kith_hotkey_prefix(&peers->self));
     for (uint32_t i = 0; i < peers->count; i++) {
-        const struct kith_peer *peer = kith_peers_nth(peers, i);
+        const struct kith_peer *peer = &peers->at[i];
         if (kith_peer_is_valid(peer, turn->wall_ms))
             set ^= kith_rng_at(0, kith_hotkey_prefix(&peer->id));
     }
@@ -41,7 +41,7 @@ struct kith_bytes kith_filter_of(const struct kith_peers *peers, const struct ki
     memset(ret + SALT_LEN, 0, bytes);
     add(ret + SALT_LEN, bytes, salt, &peers->self);
     for (uint32_t i = 0; i < peers->count; i++) {
-        const struct kith_peer *peer = kith_peers_nth(peers, i);
+        const struct kith_peer *peer = &peers->at[i];
         if (kith_peer_is_valid(peer, turn->wall_ms)) add(ret + SALT_LEN, bytes, salt, &peer->id);
     }
     return (struct kith_bytes){ret, SALT_LEN + bytes};

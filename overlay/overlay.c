@@ -418,7 +418,7 @@ static void tell_newer(struct kith_overlay *overlay, const struct kith_link_slot
     if (record.seq >= known->seq || !kith_peer_is_valid(known, turn->wall_ms)) return;
     struct kith_msg msg = {
         .type = KITH_MSG_PEERS,
-        .peers = {.count = 1, .record[0] = {known->record_bytes, known->record_len}},
+        .peers = {.count = 1, .record[0] = kith_peer_record_bytes(known)},
     };
     uint8_t buffer[KITH_RECORD_MAX + 16];
     kith_outbox_send(turn->out, slot->link, kith_msg_encode(&msg, buffer, sizeof buffer));
@@ -503,6 +503,7 @@ static void dispatch(struct kith_overlay *overlay, struct kith_link_slot *slot,
         kith_clock_hear(slot, msg->ping.wall_ms, turn);
         return;
     case KITH_MSG_PEERS:
+        kith_peers_expect(&overlay->peers, msg->peers.record, msg->peers.count);
         for (uint32_t i = 0; i < msg->peers.count; i++)
             take_record(overlay, msg->peers.record[i], false, turn);
         kith_spread_on_peers(&overlay->spread, slot, msg, turn);

@@ -57,14 +57,6 @@ enum kith_purpose kith_msg_purpose(struct kith_bytes head, uint8_t *ret_kind,
     return KITH_PURPOSE_PULL;
 }
 
-uint64_t kith_hotkey_prefix(const struct kith_id *hotkey)
-{
-    uint64_t prefix = 0;
-    for (int i = 0; i < KITH_HOTKEY_PREFIX; i++)
-        prefix = prefix << 8 | hotkey->bytes[i];
-    return prefix;
-}
-
 static void read_id(struct kith_unpack *unpack, struct kith_id *ret)
 {
     struct kith_bytes bytes = kith_unpack_bin(unpack, KITH_ID_LEN, KITH_ID_LEN);

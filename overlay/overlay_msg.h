@@ -104,6 +104,12 @@ enum kith_purpose kith_msg_purpose(struct kith_bytes head, uint8_t *ret_kind,
 const char *kith_msg_name(uint32_t type);
 
 /* The name of a hotkey in a want. */
-uint64_t kith_hotkey_prefix(const struct kith_id *hotkey);
+static inline uint64_t kith_hotkey_prefix(const struct kith_id *hotkey)
+{
+    uint64_t prefix = 0;
+    for (int i = 0; i < KITH_HOTKEY_PREFIX; i++)
+        prefix = prefix << 8 | hotkey->bytes[i];
+    return prefix;
+}
 
 #endif

@@ -10,6 +10,7 @@
 
 enum {
     ROOM_FIRST = 16,
+    EXPECT_MAX = 16,
     BAR_US = 10 * 1000 * 1000, /* how long the worst score may be out of date */
 };
 
@@ -28,15 +29,19 @@ int kith_peers_init(struct kith_peers *peers, uint32_t max, const struct kith_id
 
 void kith_peers_release(struct kith_peers *peers)
 {
-    free(peers->at);
-    free(peers->order);
-    free(peers->bucket);
+    free(peers->at); /* and the arrays behind it */
     memset(peers, 0, sizeof *peers);
+}
+
+static size_t memory_of(uint32_t room)
+{
+    size_t each = sizeof(struct kith_peer) + sizeof(struct kith_peer_more) + 3 * sizeof(uint16_t);
+    return (room * each + KITH_PEER_ALIGN - 1) / KITH_PEER_ALIGN * KITH_PEER_ALIGN;
 }
 
 size_t kith_peers_memory(const struct kith_peers *peers)
 {
-    return peers->room * (sizeof *peers->at + sizeof *peers->order + 2 * sizeof *peers->bucket);
+    return memory_of(peers->room);
 }
 
 void kith_peers_salt(struct kith_peers *peers, struct kith_rng *rng)
@@ -83,12 +88,6 @@ struct kith_peer *kith_peers_find_prefix(struct kith_peers *peers, uint64_t pref
     return find(peers, prefix);
 }
 
-struct kith_peer *kith_peers_nth(const struct kith_peers *peers, uint32_t i)
-{
-    kith_assert(i < peers->count);
-    return &peers->at[peers->order[i]];
-}
-
 /* The first position in the order whose id is not below `id`. */
 static uint32_t lower_bound(const struct kith_peers *peers, const struct kith_id *id)
 {
@@ -122,40 +121,31 @@ static void unchain(struct kith_peers *peers, const struct kith_peer *peer)
 /* Twice the room. False if there is no memory: the table then counts as full. */
 static bool grow_room(struct kith_peers *peers)
 {
-    uint32_t room = peers->room ? 2 * peers->room : ROOM_FIRST;
-    void *at = realloc(peers->at, room * sizeof *peers->at);
-    if (at) peers->at = at;
-    void *order = realloc(peers->order, room * sizeof *peers->order);
-    if (order) peers->order = order;
-    uint16_t *bucket = calloc(2 * room, sizeof *bucket);
-    if (!at || !order || !bucket) {
-        free(bucket);
-        return false;
+    uint32_t room = peers->room ? 2 * peers->room : ROOM_FIRST, count = peers->count;
+    struct kith_peer *at = aligned_alloc(KITH_PEER_ALIGN, memory_of(room));
+    if (!at) return false;
+    memset(at, 0, memory_of(room));
+    struct kith_peer_more *more = (void *)(at + room);
+    uint16_t *order = (void *)(more + room);
+    if (count > 0) {
+        memcpy(at, peers->at, count * sizeof *at);
+        memcpy(more, peers->more, count * sizeof *more);
+        memcpy(order, peers->order, count * sizeof *order);
     }
-    memset(peers->at + peers->room, 0, (room - peers->room) * sizeof *peers->at);
-    free(peers->bucket);
-    peers->bucket = bucket;
+    free(peers->at);
+    peers->at = at;
+    peers->more = more;
+    peers->order = order;
+    peers->bucket = order + room;
     peers->room = room;
-    for (uint32_t i = 0; i < peers->count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        at[i].more = &more[i];
         chain(peers, peers->order[i]);
+    }
     return true;
 }
 
 /* --- who lives --- */
-
-bool kith_peer_is_valid(const struct kith_peer *peer, uint64_t wall_ms)
-{
-    if (KITH_MUTANT("keep_dead")) return peer->seq != 0;
-    uint64_t now_s = wall_ms / 1000;
-    return peer->seq != 0 && now_s <= peer->valid_until_s &&
-           now_s + KITH_RECORD_FUTURE_MAX_S >= peer->valid_from_s;
-}
-
-bool kith_peer_is_live(const struct kith_peer *peer, uint64_t wall_ms)
-{
-    if (peer->down || (peer->flags & KITH_PEER_LEAVING)) return false;
-    return kith_peer_is_valid(peer, wall_ms);
-}
 
 void kith_peer_found_dead(struct kith_peer *peer, const struct kith_turn *turn)
 {
@@ -168,13 +158,13 @@ uint32_t kith_peers_live(struct kith_peers *peers, uint64_t wall_ms)
 {
     uint32_t live = 0;
     for (uint32_t i = 0; i < peers->count; i++)
-        live += kith_peer_is_live(kith_peers_nth(peers, i), wall_ms);
+        live += kith_peer_is_live(&peers->at[i], wall_ms);
     return live;
 }
 
 struct kith_bytes kith_peer_record_bytes(const struct kith_peer *peer)
 {
-    return (struct kith_bytes){peer->record_bytes, peer->record_len};
+    return (struct kith_bytes){peer->more->record_bytes, peer->record_len};
 }
 
 static void count(struct kith_peers *peers, const struct kith_peer *peer, uint32_t by)
@@ -202,7 +192,7 @@ void kith_peers_expire(struct kith_peers *peers)
 {
     peers->expiry_s = UINT32_MAX;
     for (uint32_t i = 0; i < peers->count; i++) {
-        const struct kith_peer *peer = kith_peers_nth(peers, i);
+        const struct kith_peer *peer = &peers->at[i];
         if (peer->told && peer->valid_until_s < peers->expiry_s)
             peers->expiry_s = peer->valid_until_s;
     }
@@ -269,7 +259,10 @@ static void forget(struct kith_peers *peers, struct kith_peer *peer)
     if (peer->told) count(peers, peer, UINT32_MAX);
     if (peer->hot) cool(peers, peer);
     unchain(peers, peer);
+    struct kith_peer_more *more = peer->more;
+    memset(more, 0, sizeof *more);
     memset(peer, 0, sizeof *peer);
+    peer->more = more;
 }
 
 /* Who is needed is not forgotten; of the others first the dead, then the banned, then the worst
@@ -287,9 +280,10 @@ static struct kith_peer *find_worst(struct kith_peers *peers, const struct kith_
     struct kith_peer *worst = NULL;
     peers->bar = 0;
     for (uint32_t i = 0; i < peers->count; i++) {
-        struct kith_peer *peer = kith_peers_nth(peers, i);
+        struct kith_peer *peer = &peers->at[i];
         uint64_t worth = worth_of(peer, turn);
         if (worth == 0 || worth < peers->bar) continue;
+        if (worst && worth == peers->bar && kith_id_cmp(&peer->id, &worst->id) < 0) continue;
         worst = peer;
         peers->bar = worth;
     }
@@ -318,14 +312,13 @@ static struct kith_peer *add(struct kith_peers *peers, const struct kith_id *id,
     uint64_t score = score_of(peers, id);
     if (peers->count == peers->room && !kith_peers_are_full(peers) && !grow_room(peers))
         return NULL;
+    uint32_t slot = peers->count;
     if (kith_peers_are_full(peers)) {
         struct kith_peer *worst = find_worst(peers, turn);
         if (!worst || (!linked && score >= peers->bar)) return NULL;
         forget(peers, worst);
+        slot = (uint32_t)(worst - peers->at);
     }
-    uint32_t slot = 0;
-    while (peers->at[slot].used)
-        slot++;
     uint32_t position = lower_bound(peers, id);
     size_t behind = peers->count - position;
     memmove(&peers->order[position + 1], &peers->order[position], behind * sizeof *peers->order);
@@ -333,7 +326,7 @@ static struct kith_peer *add(struct kith_peers *peers, const struct kith_id *id,
     peers->count++;
     struct kith_peer *peer = &peers->at[slot];
     peer->id = *id;
-    peer->used = true;
+    peer->more = &peers->more[slot];
     peer->score = score;
     chain(peers, slot);
     return peer;
@@ -344,7 +337,7 @@ uint64_t kith_peers_swarm_size(struct kith_peers *peers, const struct kith_turn 
     if (!kith_peers_are_full(peers)) return (uint64_t)peers->live + 1;
     uint64_t worst = 0, kept = 0;
     for (uint32_t i = 0; i < peers->count; i++) {
-        const struct kith_peer *peer = kith_peers_nth(peers, i);
+        const struct kith_peer *peer = &peers->at[i];
         if (peer->link || peer->dial_number || !kith_peer_is_live(peer, turn->wall_ms)) continue;
         kept++;
         if (peer->score > worst) worst = peer->score;
@@ -370,7 +363,7 @@ struct kith_peer *kith_peers_contact(struct kith_peers *peers, const struct kith
     if (kith_peer_is_live(peer, turn->wall_ms) && peer->addr_count) return peer;
     peer->addr_count = 0;
     for (uint32_t i = 0; i < addr_count && i < KITH_RECORD_ADDRS_MAX; i++)
-        peer->addr[peer->addr_count++] = addr[i];
+        peer->more->addr[peer->addr_count++] = addr[i];
     return peer;
 }
 
@@ -480,15 +473,31 @@ static void take(struct kith_peers *peers, struct kith_peer *peer, struct kith_b
     peer->valid_until_s = record->valid_until_s;
     peer->flags = record->flags;
     peer->share = record->share;
-    peer->round = record->round;
-    memcpy(peer->class_id, record->class_id, KITH_CLASS_LEN);
+    peer->more->round = record->round;
+    memcpy(peer->more->class_id, record->class_id, KITH_CLASS_LEN);
     peer->record_len = (uint16_t)bytes.len;
-    memcpy(peer->record_bytes, bytes.at, bytes.len);
+    memcpy(peer->more->record_bytes, bytes.at, bytes.len);
     peer->addr_count = (uint8_t)record->addr_count;
-    memcpy(peer->addr, record->addr, sizeof peer->addr);
-    peer->heard_us = turn->now_us;
+    memcpy(peer->more->addr, record->addr, sizeof record->addr);
+    peer->more->heard_us = turn->now_us;
     peer->down = false;
     if (peer->told) count(peers, peer, 1);
+}
+
+void kith_peers_expect(const struct kith_peers *peers, const struct kith_bytes *records,
+                       uint32_t count)
+{
+    uint16_t *bucket[EXPECT_MAX];
+    if (count > EXPECT_MAX) count = EXPECT_MAX;
+    for (uint32_t i = 0; peers->room > 0 && i < count; i++) {
+        struct kith_record_claim claim;
+        bucket[i] = NULL;
+        if (!kith_record_peek(records[i], &claim)) continue;
+        bucket[i] = bucket_of(peers, kith_hotkey_prefix(&claim.hotkey));
+        __builtin_prefetch(bucket[i]);
+    }
+    for (uint32_t i = 0; peers->room > 0 && i < count; i++)
+        if (bucket[i] && *bucket[i]) __builtin_prefetch(&peers->at[*bucket[i] - 1]);
 }
 
 int kith_peers_accept(struct kith_peers *peers, struct kith_bytes bytes, bool linked,

@@ -12,57 +12,69 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "base/hash.h"
+#include "base/mutant.h"
 #include "base/turn.h"
 #include "identity/record.h"
 
 enum {
     KITH_BAN_S = 3600,
     KITH_VERIFY_PER_S = 400, /* signatures of gossip checked a second, and the burst */
+    KITH_PEER_ALIGN = 64,    /* a cache line */
 };
 
+/* What is looked at rarely. */
+struct kith_peer_more {
+    uint8_t record_bytes[KITH_RECORD_LEN_MAX];
+    uint8_t class_id[KITH_CLASS_LEN];
+    uint32_t round;
+    uint64_t heard_us;       /* when its newest record came, or its link last spoke */
+    uint64_t avoid_until_us; /* a pull failed: choose others */
+    uint64_t head_ms[2];     /* newest manifest seen of weights and labels: created_ms */
+    struct kith_addr addr[KITH_RECORD_ADDRS_MAX];
+};
+
+/* The first cache line has what the look-up of a record that came reads. */
 struct kith_peer {
-    struct kith_id id;
+    _Alignas(KITH_PEER_ALIGN) struct kith_id id;
     uint64_t seq;  /* of its newest record, 0: none yet, only addresses */
     uint64_t mark; /* of that record, see kith_record_claim */
     uint32_t valid_from_s;
     uint32_t valid_until_s;
-    uint32_t down_s; /* when it was found dead */
-    uint8_t flags;   /* enum kith_peer_flag */
-    bool used;
-    bool down;    /* it was linked, the link broke and nobody answers; until a newer record comes */
-    bool suspect; /* its link broke */
-    bool
-        hidden; /* it signed a record after we had found it dead: it lives, and cannot be dialled */
-    bool told;  /* counted as live */
-    bool urgent; /* its record waits to be passed on at once */
-    uint8_t hot; /* how often its record is still passed on before others; > 0: in the hot list */
-    uint8_t share;
-    uint32_t round;
-    uint8_t class_id[KITH_CLASS_LEN];
-    uint64_t score; /* the less, the rather kept */
     uint16_t chain; /* slot + 1 of the next of its bucket */
+    uint8_t flags;  /* enum kith_peer_flag */
+    bool down;    /* it was linked, the link broke and nobody answers; until a newer record comes */
+    bool told;    /* counted as live */
+    bool suspect; /* its link broke */
+    bool urgent;  /* its record waits to be passed on at once */
+    uint8_t hot;  /* how often its record is still passed on before others; > 0: in the hot list */
+    kith_link link;        /* 0: none */
+    uint64_t dial_number;  /* of the dial under way, 0: none */
+    uint64_t dial_next_us; /* not before */
+    uint64_t score;        /* the less, the rather kept */
+    uint64_t banned_until_us;
+    uint32_t dial_count; /* dials since the last link */
+    uint32_t down_s;     /* when it was found dead */
     uint16_t hot_next;
     uint16_t record_len;
-    uint8_t record_bytes[KITH_RECORD_LEN_MAX];
+    bool
+        hidden; /* it signed a record after we had found it dead: it lives, and cannot be dialled */
+    uint8_t share;
     uint8_t addr_count;
-    struct kith_addr addr[KITH_RECORD_ADDRS_MAX];
-    kith_link link;          /* 0: none */
-    uint64_t dial_number;    /* of the dial under way, 0: none */
-    uint64_t dial_next_us;   /* not before */
-    uint32_t dial_count;     /* dials since the last link */
-    uint64_t heard_us;       /* when its newest record came, or its link last spoke */
-    uint64_t avoid_until_us; /* a pull failed: choose others */
-    uint64_t banned_until_us;
-    uint64_t head_ms[2]; /* newest manifest seen of weights and labels: created_ms */
+    struct kith_peer_more *more;
 };
+
+_Static_assert(sizeof(struct kith_peer) <= 2 * KITH_PEER_ALIGN, "two cache lines a peer");
 
 struct kith_peers {
     struct kith_id self;
     struct kith_id swarm;
     const struct kith_scheme *scheme;
     uint8_t key[KITH_SHORT_KEY_LEN]; /* of the scores */
-    struct kith_peer *at;            /* [room] slots */
+    struct kith_peer *at;            /* [room] slots, of which [0, count) are in use; the other */
+                                     /* arrays lie behind it */
+    struct kith_peer_more *more;     /* [room] */
     uint32_t max;
     uint32_t room; /* grows by doubling to max */
     uint32_t count;
@@ -109,7 +121,15 @@ struct kith_peer *kith_peers_find_prefix(struct kith_peers *peers, uint64_t pref
 /* No stranger is kept but in another's place. */
 bool kith_peers_are_full(const struct kith_peers *peers);
 /* The i-th peer in order of hotkeys. */
-struct kith_peer *kith_peers_nth(const struct kith_peers *peers, uint32_t i);
+static inline struct kith_peer *kith_peers_nth(const struct kith_peers *peers, uint32_t i)
+{
+    kith_assert(i < peers->count);
+    return &peers->at[peers->order[i]];
+}
+
+/* These records will be looked up now: have the memory for that come. */
+void kith_peers_expect(const struct kith_peers *peers, const struct kith_bytes *records,
+                       uint32_t count);
 
 /* A dial to this peer failed, and we have no link to it. What found a dead one before and was wrong
  * does not find it dead again: behind a NAT it lives while its record does. */
@@ -130,9 +150,21 @@ void kith_peers_heat(struct kith_peers *peers, struct kith_peer *peer, uint8_t t
 struct kith_peer *kith_peers_next_hot(struct kith_peers *peers);
 
 /* A record that can be passed on: valid now (a goodbye too). */
-bool kith_peer_is_valid(const struct kith_peer *peer, uint64_t wall_ms);
+static inline bool kith_peer_is_valid(const struct kith_peer *peer, uint64_t wall_ms)
+{
+    if (KITH_MUTANT("keep_dead")) return peer->seq != 0;
+    uint64_t now_s = wall_ms / 1000;
+    return peer->seq != 0 && now_s <= peer->valid_until_s &&
+           now_s + KITH_RECORD_FUTURE_MAX_S >= peer->valid_from_s;
+}
+
 /* Counted in nP: valid, not leaving, not down. */
-bool kith_peer_is_live(const struct kith_peer *peer, uint64_t wall_ms);
+static inline bool kith_peer_is_live(const struct kith_peer *peer, uint64_t wall_ms)
+{
+    if (peer->down || (peer->flags & KITH_PEER_LEAVING)) return false;
+    return kith_peer_is_valid(peer, wall_ms);
+}
+
 uint32_t kith_peers_live(struct kith_peers *peers, uint64_t wall_ms);
 struct kith_bytes kith_peer_record_bytes(const struct kith_peer *peer);
 

@@ -86,7 +86,7 @@ static void end(struct kith_pulls *pulls, struct kith_pull *pull, int err,
     turn->stats->pulls_failed++;
     struct kith_peer *author = kith_peers_find(pulls->peers, &pull->author);
     bool blame = err != KITH_ERR_NOT_FOUND && err != KITH_ERR_CLOSED;
-    if (author && blame) author->avoid_until_us = turn->now_us + KITH_PULL_AVOID_US;
+    if (author && blame) author->more->avoid_until_us = turn->now_us + KITH_PULL_AVOID_US;
 }
 
 struct kith_pull *kith_pulls_next_ended(struct kith_pulls *pulls)
@@ -292,7 +292,7 @@ static int check_manifest(struct kith_pulls *pulls, const struct kith_pull *pull
     if (exact && ret->length != exact) return KITH_ERR_SHAPE;
     if (ret->created_ms > turn->wall_ms + MANIFEST_FUTURE_MS) return KITH_ERR_FUTURE;
     const struct kith_peer *author = kith_peers_find(pulls->peers, &pull->author);
-    if (author && ret->created_ms < author->head_ms[ret->kind - 1]) return KITH_ERR_REPLAY;
+    if (author && ret->created_ms < author->more->head_ms[ret->kind - 1]) return KITH_ERR_REPLAY;
     return kith_manifest_verify(sealed, &pulls->peers->swarm, &ret->author, pulls->peers->scheme);
 }
 
@@ -328,7 +328,7 @@ static void take_manifest(struct kith_pulls *pulls, struct kith_pull *pull,
         return;
     }
     struct kith_peer *author = kith_peers_find(pulls->peers, &pull->author);
-    if (author) author->head_ms[pull->terms.kind - 1] = pull->manifest.created_ms;
+    if (author) author->more->head_ms[pull->terms.kind - 1] = pull->manifest.created_ms;
     pull->sealed_len = (uint16_t)sealed.len;
     memcpy(pull->sealed, sealed.at, sealed.len);
     pull->object = kith_objects_begin(pulls->objects, &pull->manifest.object, pull->manifest.length,

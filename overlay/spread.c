@@ -99,7 +99,7 @@ void kith_spread_hot(struct kith_spread *spread, struct kith_peer *peer, bool ur
     if (!urgent) return;
     kith_peers_heat(spread->peers, peer, KITH_HOT_TIMES);
     peer->urgent = true;
-    spread->urgent_count++;
+    spread->urgent_peers++;
     hurry(spread, turn);
 }
 
@@ -142,11 +142,11 @@ void kith_spread_news(struct kith_spread *spread, struct kith_bytes record,
     uint64_t *place = seen_place(spread, &claim.hotkey, &mark, claim.flags & KITH_PEER_LEAVING);
     *place = mark;
     /* Past the maximum the oldest gives way. */
-    struct kith_news *news = &spread->news[spread->next_news++ % KITH_NEWS_MAX];
-    spread->news_count += news->times == 0;
+    uint32_t place = spread->next_news++ % KITH_NEWS_MAX;
+    struct kith_news *news = &spread->news[place];
+    spread->news_left |= UINT32_C(1) << place;
+    spread->news_urgent |= UINT32_C(1) << place;
     news->times = KITH_NEWS_TIMES;
-    news->urgent = true;
-    spread->urgent_count++;
     news->len = (uint16_t)record.len;
     memcpy(news->bytes, record.at, record.len);
     hurry(spread, turn);
@@ -173,12 +173,13 @@ static void add_own(struct kith_spread *spread, struct parcel *parcel, struct ki
 static void add_urgent(struct kith_spread *spread, struct parcel *parcel,
                        const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; spread->news && i < KITH_NEWS_MAX; i++) {
-        const struct kith_news *news = &spread->news[i];
-        if (news->times && news->urgent)
-            add_paid(spread, parcel, (struct kith_bytes){news->bytes, news->len}, turn);
+    for (uint32_t left = spread->news_urgent & spread->news_left; left; left &= left - 1) {
+        const struct kith_news *news = &spread->news[__builtin_ctz(left)];
+        if (!add_paid(spread, parcel, (struct kith_bytes){news->bytes, news->len}, turn)) return;
     }
-    for (uint32_t at = spread->peers->hot_first; at; at = spread->peers->at[at - 1].hot_next) {
+    if (spread->urgent_peers == 0) return;
+    for (uint32_t at = spread->peers->hot_first; at && spread->budget > 0;
+         at = spread->peers->at[at - 1].hot_next) {
         const struct kith_peer *peer = &spread->peers->at[at - 1];
         if (!peer->urgent || peer->link == parcel->link || !may_pass_on(peer, turn)) continue;
         add_paid(spread, parcel, kith_peer_record_bytes(peer), turn);
@@ -191,18 +192,17 @@ static void send_urgent(struct kith_spread *spread, struct kith_link_slot *slot,
     struct parcel parcel;
     parcel_begin(&parcel, slot);
     if (spread->own_urgent) add_own(spread, &parcel, slot, turn);
-    if (spread->urgent_count > 0) add_urgent(spread, &parcel, turn);
+    add_urgent(spread, &parcel, turn);
     parcel_flush(&parcel, turn);
 }
 
 static void forget_urgent(struct kith_spread *spread)
 {
-    if (spread->urgent_count == 0) return;
-    for (uint32_t i = 0; spread->news && i < KITH_NEWS_MAX; i++)
-        spread->news[i].urgent = false;
+    spread->news_urgent = 0;
+    if (spread->urgent_peers == 0) return;
     for (uint32_t at = spread->peers->hot_first; at; at = spread->peers->at[at - 1].hot_next)
         spread->peers->at[at - 1].urgent = false;
-    spread->urgent_count = 0;
+    spread->urgent_peers = 0;
 }
 
 /* What the budget did not reach stays hot and goes with the ticks. */
@@ -222,13 +222,11 @@ static void spread_urgent(struct kith_spread *spread, const struct kith_turn *tu
 static void add_news(struct kith_spread *spread, struct parcel *parcel,
                      const struct kith_turn *turn)
 {
-    for (uint32_t i = 0; spread->news_count > 0 && i < KITH_NEWS_MAX; i++) {
-        struct kith_news *news = &spread->news[i];
+    for (uint32_t left = spread->news_left; left; left &= left - 1) {
+        struct kith_news *news = &spread->news[__builtin_ctz(left)];
         if (parcel->msg.peers.count >= KITH_HOT_PER_TICK) return;
-        if (news->times == 0) continue;
         if (!add_paid(spread, parcel, (struct kith_bytes){news->bytes, news->len}, turn)) return;
-        news->times--;
-        spread->news_count -= news->times == 0;
+        if (--news->times == 0) spread->news_left &= ~(left & -left);
     }
 }
 

@@ -23,7 +23,7 @@ enum {
     KITH_NEWS_LINKS = 4,       /* that hear news at once ... */
     KITH_NEWS_WAIT_US = 100 * 1000, /* ... after so long, to collect them */
     KITH_NEWS_AGE_S = 60,           /* a record signed longer ago is no news */
-    KITH_NEWS_MAX = 32,             /* news of peers that are not kept */
+    KITH_NEWS_MAX = 32,             /* news of peers that are not kept: bits of a word */
     KITH_SEEN_MAX = 1024,           /* of whom such news were seen lately */
     KITH_WANTS_PER_TICK = 8,
     KITH_WANT_AGE = 60,   /* asked for is whose record has had so many hundredths of its life */
@@ -36,7 +36,6 @@ enum {
 /* A record that is passed on and not kept. */
 struct kith_news {
     uint8_t times; /* it is still passed on, 0: free */
-    bool urgent;
     uint16_t len;
     uint8_t bytes[KITH_RECORD_LEN_MAX];
 };
@@ -51,8 +50,9 @@ struct kith_spread {
     uint32_t next_fill; /* position in the view's order */
     uint32_t next_want;
     struct kith_news *news; /* [KITH_NEWS_MAX], NULL until there are some */
-    uint32_t news_count;    /* that are still passed on */
-    uint32_t urgent_count;  /* news and peers marked urgent since the last time */
+    uint32_t news_left;     /* a bit for each that is still passed on */
+    uint32_t news_urgent;   /* a bit for each that waits to be passed on at once */
+    uint32_t urgent_peers;  /* marked urgent since the last time */
     uint32_t next_news;
     uint64_t *seen;        /* [KITH_SEEN_MAX], by hash; NULL until there are some */
     uint64_t urgent_at_us; /* KITH_NEVER: nothing is urgent */

@@ -68,7 +68,7 @@ static void check_peers(struct kith_overlay *overlay)
         kith_assert(!kith_id_eq(&peer->id, &overlay->config.keypair->hotkey));
         kith_assert(peer->addr_count > 0 && peer->addr_count <= KITH_RECORD_ADDRS_MAX);
         for (uint32_t a = 0; a < peer->addr_count; a++)
-            check_addr(&peer->addr[a]);
+            check_addr(&peer->more->addr[a]);
     }
 }
 

@@ -69,7 +69,7 @@ static void nothing_published_is_no_fault(void)
     check_int(ended_at(room, 1)->err, KITH_ERR_NOT_FOUND);
     const struct kith_peer *author =
         kith_peers_find(&room->at[1].overlay.peers, &room->at[0].keypair.hotkey);
-    check_int(author->avoid_until_us, 0);
+    check_int(author->more->avoid_until_us, 0);
     room_free(room);
 }
 
@@ -124,8 +124,8 @@ static void no_flipped_manifest_is_believed(void)
         if (pull) kith_pulls_free(pull);
         kith_pulls_cancel(&room->at[1].overlay.pulls, KITH_ERR_CLOSED, &turn);
         if (ended_at(room, 1)) kith_pulls_free(ended_at(room, 1));
-        kith_peers_find(&room->at[1].overlay.peers, &room->at[0].keypair.hotkey)->avoid_until_us =
-            0;
+        kith_peers_find(&room->at[1].overlay.peers, &room->at[0].keypair.hotkey)
+            ->more->avoid_until_us = 0;
     }
     check_int(room->at[1].stats.bulk_bytes_in, 0);
     room_free(room);
@@ -136,7 +136,7 @@ static void older_manifest_is_a_replay(void)
     struct room *room = room_with_author(2, 1000);
     struct kith_pull_terms terms = terms_for(LEN);
     check_int(pull_error(room, &terms), 0);
-    kith_peers_find(&room->at[1].overlay.peers, &room->at[0].keypair.hotkey)->head_ms[0]++;
+    kith_peers_find(&room->at[1].overlay.peers, &room->at[0].keypair.hotkey)->more->head_ms[0]++;
     check_int(pull_error(room, &terms), KITH_ERR_REPLAY);
     check_int(room->at[1].stats.drop_replayed, 1);
     room_free(room);
@@ -253,7 +253,7 @@ static void author_that_never_answers_is_left_out(void)
     check(pull && pull->err == KITH_ERR_TIMEOUT);
     const struct kith_peer *author =
         kith_peers_find(&room->at[1].overlay.peers, &room->at[0].keypair.hotkey);
-    check(author->avoid_until_us > room->now_us);
+    check(author->more->avoid_until_us > room->now_us);
     room_free(room);
 }
 
