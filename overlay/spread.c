@@ -142,10 +142,10 @@ void kith_spread_news(struct kith_spread *spread, struct kith_bytes record,
     uint64_t *place = seen_place(spread, &claim.hotkey, &mark, claim.flags & KITH_PEER_LEAVING);
     *place = mark;
     /* Past the maximum the oldest gives way. */
-    uint32_t place = spread->next_news++ % KITH_NEWS_MAX;
-    struct kith_news *news = &spread->news[place];
-    spread->news_left |= UINT32_C(1) << place;
-    spread->news_urgent |= UINT32_C(1) << place;
+    uint32_t at = spread->next_news++ % KITH_NEWS_MAX;
+    struct kith_news *news = &spread->news[at];
+    spread->news_left |= UINT32_C(1) << at;
+    spread->news_urgent |= UINT32_C(1) << at;
     news->times = KITH_NEWS_TIMES;
     news->len = (uint16_t)record.len;
     memcpy(news->bytes, record.at, record.len);
