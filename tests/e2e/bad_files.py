@@ -12,7 +12,7 @@ from nodes import case, check, finish, run_kith
 
 NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
          "t10k-labels-idx1-ubyte"]
-COUNT = {"train": 4000, "t10k": 20}
+COUNT = {"train": 5000, "t10k": 20}
 
 
 class Folder:
@@ -114,7 +114,7 @@ def data_files():
         label = idx(NAMES[1])
         place = data(folder, train_labels_idx1_ubyte=label[:-1] + b"\x0a")
         fails(node(folder, "--data", place), os.path.join(place, NAMES[1]), folders=[folder.path])
-        shape = struct.pack(">IIII", 0x803, 4000, 28, 27) + bytes(4000 * 28 * 27)
+        shape = struct.pack(">IIII", 0x803, 5000, 28, 27) + bytes(5000 * 28 * 27)
         place = data(folder, train_images_idx3_ubyte=shape)
         fails(node(folder, "--data", place), os.path.join(place, NAMES[0]), folders=[folder.path])
 
