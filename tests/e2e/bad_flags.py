@@ -39,7 +39,6 @@ BAD = {
     "S,S,...": ["", "a", "1,", ",1", "2,1", "1,1", "1,2,3,4,5,6,7,8,9", "-1", "1e3", "nan", "1.", "1 2"],
 }
 NUMBER = ["x", "-1", "1.5.2", "99999999999999999999999999"]
-SIGNED = {"skew"}  # -1 is good for these
 
 
 def options_of(program, *command):
@@ -72,8 +71,6 @@ def each_option(program, command):
             continue
         refuses(program, command, [flag], flag, "a value is missing")
         for value in BAD.get(argument, NUMBER):
-            if name in SIGNED and value == "-1":
-                continue
             # What is wrong within a list of keys, its parser says.
             why = [] if argument == "{...}" else [f'"{value}"', "is not"]
             refuses(program, command, [f"{flag}={value}"], flag, *why)
