@@ -122,7 +122,7 @@ static void print_row(const struct kith_learn_bench *bench, const struct kith_le
     struct kith_learn_spread mean = kith_learn_spread(bench, result, KITH_LEARN_MEAN);
     struct kith_learn_spread worst = kith_learn_spread(bench, result, KITH_LEARN_WORST);
     fprintf(
-        out, "%-27s%6s %5s %6s%9s%9s%8s%7s%7s%7s  %s\n", result->row->name,
+        out, "%-29s%6s %5s %6s%9s%9s%8s%7s%7s%7s  %s\n", result->row->name,
         number(mean.mean, 2, cell[0]), number(mean.deviation, 2, cell[1]),
         number(worst.least, 2, cell[2]), mean_cell(bench, result, KITH_LEARN_NODE_KB, 1, cell[3]),
         mean_cell(bench, result, KITH_LEARN_TOTAL_MB, 2, cell[4]),
@@ -168,8 +168,8 @@ void kith_learn_table(const struct kith_learn_bench *bench, FILE *out)
     fprintf(out, "%s\n%u seed%s, kernels %s, compiler %s, commit %s, %s\n\n", bench->command,
             bench->seeds, bench->seeds == 1 ? "" : "s", kith_kernels_name(KITH_KERNELS_EXACT),
             __VERSION__, KITH_COMMIT, bench->date);
-    fputs("                              accuracy, %             sent              liars\n"
-          "                             mean    sd  worst  kB/node   MB all  kB/rnd  wght%    AUC"
+    fputs("                                accuracy, %             sent              liars\n"
+          "                               mean    sd  worst  kB/node   MB all  kB/rnd  wght%    AUC"
           "  CPU s  target\n",
           out);
     for (uint32_t i = 0; i < kith_learn_row_count; i++) {
