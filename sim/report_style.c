@@ -44,7 +44,7 @@ const char kith_report_style[] =
     "font-size:.85rem}.legend li{display:flex;align-items:center;gap:6px}"
     ".legend svg{width:30px;height:14px;flex:none}\n"
     ".link{stroke:var(--soft);stroke-width:.7;opacity:.4}.node{stroke:var(--ink);stroke-width:1}"
-    ".gone{fill:none;stroke-dasharray:2 2}.name{font-size:10px;text-anchor:middle}\n"
+    ".node.gone{fill:none;stroke-dasharray:2 2}.name{font-size:10px;text-anchor:middle}\n"
     ".q0{fill:var(--q0)}.q1{fill:var(--q1)}.q2{fill:var(--q2)}.q3{fill:var(--q3)}"
     ".q4{fill:var(--q4)}.q5{fill:var(--q5)}.q6{fill:var(--q6)}\n"
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;"

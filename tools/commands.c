@@ -58,6 +58,8 @@ const struct kith_command kith_command_kith = {
             "\n"
             "  kith node          train and share\n"
             "  kith up            keep many nodes running on one host\n"
+            "  kith up status     how they are\n"
+            "  kith up stop       stop them\n"
             "  kith key new       make a hotkey\n"
             "  kith key show      print a hotkey's address\n"
             "  kith swarm show    print a swarm's rules and id\n"
@@ -66,6 +68,9 @@ const struct kith_command kith_command_kith = {
             "  kith sim replay    one of these again, step by step\n"
             "  kith bench train   measure training\n"
             "  kith bench wire    measure links\n"
+            "  kith bench overlay measure what knowing each other costs\n"
+            "  kith bench sim     measure the simulator\n"
+            "  kith bench learn   measure what learning together brings\n"
             "\n"
             "Each takes --help. See also dht-cli --help.",
     .options = kith_options,
