@@ -38,7 +38,7 @@ static const struct field fields[] = {
     {"seed", FIELD_U64, AT(seed), 0, 0, UINT64_MAX, NULL},
     {"public", FIELD_U32, AT(public_count), 0, 0, 65536, NULL},
     {"audit", FIELD_U32, AT(audit_count), 0, 0, 65536, NULL},
-    {"families", FIELD_LIST, AT(family), 0, 0, 0, "a list of model families: mlp"},
+    {"families", FIELD_LIST, AT(family), 0, 0, 0, "a list of model families: mlp, cnn"},
     {"params-max", FIELD_U64, AT(params_max), 0, 1, UINT64_C(1) << 28, NULL},
     {"object-max", FIELD_U64, AT(object_max), 0, 1024, UINT64_C(1) << 30, NULL},
     {"budget-rounds", FIELD_U64, AT(budget.rounds), 0, 0, UINT64_C(1) << 32, NULL},

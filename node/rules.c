@@ -20,8 +20,9 @@ void kith_rules_default(struct kith_rules *ret)
     ret->seed = 1;
     ret->public_count = 3000;
     ret->audit_count = 1000;
-    ret->family_count = 1;
+    ret->family_count = 2;
     strcpy(ret->family[0], "mlp");
+    strcpy(ret->family[1], "cnn");
     ret->params_max = UINT64_C(1) << 24;
     ret->object_max = UINT64_C(1) << 27;
     ret->budget.cooldown = 6;
@@ -34,11 +35,16 @@ static bool name_is_good(const char *name)
     return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
+static bool is_family(const char *text)
+{
+    return strcmp(text, "mlp") == 0 || strcmp(text, "cnn") == 0;
+}
+
 static bool families_are_good(const struct kith_rules *rules)
 {
     if (rules->family_count == 0 || rules->family_count > KITH_FAMILIES_MAX) return false;
     for (uint32_t i = 0; i < rules->family_count; i++)
-        if (strcmp(rules->family[i], "mlp") != 0) return false;
+        if (!is_family(rules->family[i])) return false;
     return true;
 }
 
@@ -52,6 +58,15 @@ static bool digest_is_good(const char *digest)
 {
     uint8_t raw[KITH_ID_LEN];
     return digest[0] == '\0' || kith_hex_decode(digest, raw, sizeof raw);
+}
+
+bool kith_rules_allow(const struct kith_rules *rules, const char *model)
+{
+    size_t len = strcspn(model, ":");
+    for (uint32_t i = 0; i < rules->family_count; i++)
+        if (strlen(rules->family[i]) == len && memcmp(rules->family[i], model, len) == 0)
+            return true;
+    return false;
 }
 
 int kith_rules_check(const struct kith_rules *rules, const char **ret_field)

@@ -28,7 +28,7 @@ struct kith_rules {
     uint32_t public_count; /* training images that are public without labels, 0 to 65,536 */
     uint32_t audit_count;  /* training images by which models are judged, 0 to 65,536 */
     uint32_t family_count;
-    char family[KITH_FAMILIES_MAX][KITH_FAMILY_TEXT_MAX]; /* model families allowed: "mlp" */
+    char family[KITH_FAMILIES_MAX][KITH_FAMILY_TEXT_MAX]; /* model families allowed: "mlp", "cnn" */
     uint64_t params_max;                                  /* of a model, at most 2^28 */
     uint64_t object_max;       /* bytes of a published object, at most 2^30 */
     struct kith_budget budget; /* when learning ends */
@@ -39,6 +39,8 @@ struct kith_rules {
 void kith_rules_default(struct kith_rules *ret);
 /* 0, or RANGE or INVALID with the offending field's name in *ret_field (static). */
 int kith_rules_check(const struct kith_rules *rules, const char **ret_field);
+/* Whether a model of this normalised text (kith_arch) is of an allowed family. */
+bool kith_rules_allow(const struct kith_rules *rules, const char *model);
 /* The swarm's id: the hash of the canonical encoding of every field. */
 struct kith_id kith_rules_id(const struct kith_rules *rules);
 

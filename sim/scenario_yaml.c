@@ -145,8 +145,9 @@ static int add_model(struct reader *reader, void *at, const yaml_node_t *node)
     struct kith_arch arch;
     struct kith_scenario_group *group = at;
     struct kith_scenario *scenario = reader->scenario;
-    if (!scalar(node, word) || kith_arch_parse(word, 1, 2, SIZE_MAX, &arch) != 0)
-        return not_allowed(reader, node, "model", "the hidden layers, as in mlp:256,128");
+    if (!scalar(node, word) || kith_arch_parse_alone(word, &arch) != 0)
+        return not_allowed(reader, node, "model",
+                           "the hidden layers, as in mlp:256,128, cnn:6x5sp,16x5p,120,84 or lenet");
     if (scenario->model_count == KITH_SIM_MODELS_MAX)
         return refuse(reader, node, "model: more than %d in all", KITH_SIM_MODELS_MAX);
     if (group->model_count++ == 0) group->model_first = scenario->model_count;

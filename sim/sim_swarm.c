@@ -107,6 +107,7 @@ static int parse_models(struct kith_swarm *swarm, char *ret_error)
         if (!is_used(scenario, i)) continue;
         int err = kith_arch_parse(scenario->model[i], swarm->rules.inputs, swarm->rules.classes,
                                   swarm->rules.params_max, &swarm->arch[i]);
+        if (!err && !kith_rules_allow(&swarm->rules, swarm->arch[i].text)) err = KITH_ERR_INVALID;
         if (!err) continue;
         snprintf(ret_error, KITH_SIM_SWARM_TEXT_MAX, "model %s: %s", scenario->model[i],
                  kith_err_text(err));

@@ -209,8 +209,8 @@ static void weights_draw(struct kith_model *model, const struct kith_arch *arch,
 {
     float *at = plain;
     for (uint32_t l = 0; l < arch->layers; l++) {
-        float bound = 1.0f / sqrtf((float)arch->width[l]);
-        size_t count = ((size_t)arch->width[l] + 1) * arch->width[l + 1];
+        float bound = 1.0f / sqrtf((float)kith_arch_rows(arch, l));
+        size_t count = ((size_t)kith_arch_rows(arch, l) + 1) * kith_arch_columns(arch, l);
         for (size_t i = 0; i < count; i++)
             at[i] = ((float)(kith_rng_at(l, i) >> 40) * 0x1p-23f - 1.0f) * bound;
         at += count;

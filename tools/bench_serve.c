@@ -23,7 +23,8 @@ struct server {
 static bool server_turn_to(struct server *server, const char *arch, uint32_t batch, uint32_t slice)
 {
     struct kith_arch wanted;
-    if (kith_arch_parse(arch, INPUTS, CLASSES, 1u << 26, &wanted) != 0) return false;
+    if (kith_arch_parse(arch, INPUTS, CLASSES, 1u << 26, &wanted) != 0 || wanted.convs)
+        return false;
     if (batch < 1 || batch > 4096 || slice < 1 || slice > 10000) return false;
     bool same = server->bench && server->cell.batch == batch && server->plan.slice_ms == slice &&
                 strcmp(server->cell.arch.text, wanted.text) == 0;

@@ -56,7 +56,8 @@ static bool cell_parse(const char *text, struct options *options)
     if (*end != '\0' || batch < 1 || batch > BATCH_MAX) return false;
     options->one_cell = true;
     options->batch = (uint32_t)batch;
-    return kith_arch_parse(arch, INPUTS, CLASSES, PARAMS_MAX, &options->arch) == 0;
+    if (kith_arch_parse(arch, INPUTS, CLASSES, PARAMS_MAX, &options->arch) != 0) return false;
+    return options->arch.convs == 0; /* the products of a convolution are not measured */
 }
 
 static bool flag_set(struct options *options, const char *name)

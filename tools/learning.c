@@ -121,14 +121,25 @@ int kith_learning_model(const struct kith_args *args, const char *text,
     uint32_t classes = 0;
     bool good = !text || kith_layers_parse(text, arch, &inputs, &classes);
     good = good && (inputs == 0 || (inputs == rules->inputs && classes == rules->classes));
-    if (good && kith_arch_parse(arch, rules->inputs, rules->classes, rules->params_max, ret) == 0)
-        return 0;
+    int err = KITH_ERR_INVALID;
+    if (good) err = kith_arch_parse(arch, rules->inputs, rules->classes, rules->params_max, ret);
+    if (!err && kith_rules_allow(rules, ret->text)) return 0;
     kith_quote(text ? text : arch, quoted, sizeof quoted);
-    snprintf(ret_error, KITH_LEARNING_ERROR_MAX,
-             "%s: --model: %s is not a model of the swarm %s: %u inputs, %u classes, at most %llu "
-             "parameters",
-             args->command->name, quoted, rules->name, rules->inputs, rules->classes,
-             (unsigned long long)rules->params_max);
+    int len = snprintf(ret_error, KITH_LEARNING_ERROR_MAX,
+                       "%s: --model: %s is not a model of the "
+                       "swarm %s: ",
+                       args->command->name, quoted, rules->name);
+    size_t left = KITH_LEARNING_ERROR_MAX - (size_t)len;
+    if (!err)
+        snprintf(ret_error + len, left, "its families do not name that kind");
+    else if (err == KITH_ERR_SHAPE)
+        snprintf(ret_error + len, left,
+                 "%u inputs are not a square or too small for its kernels and pools; take smaller "
+                 "ones, or an mlp:",
+                 rules->inputs);
+    else
+        snprintf(ret_error + len, left, "%u inputs, %u classes, at most %llu parameters",
+                 rules->inputs, rules->classes, (unsigned long long)rules->params_max);
     return KITH_EXIT_USAGE;
 }
 

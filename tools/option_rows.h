@@ -38,7 +38,7 @@
 #define PORT_ALLOWED                      "a port (1 to 65535)"
 #define LAYERS_ALLOWED                                                                             \
     "all layers as in 784-256-128-10, or the hidden ones as in mlp:256,128: at most 8 layers of "  \
-    "1 to 16384"
+    "1 to 16384; or convolutions first, as in cnn:6x5sp,16x5p,120,84, or lenet"
 #define END                                                                                        \
     {                                                                                              \
         .name = NULL                                                                               \

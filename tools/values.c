@@ -74,7 +74,8 @@ static bool layers_from_dashes(const char *text, char ret_arch[static KITH_ARCH_
 bool kith_layers_parse(const char *text, char ret_arch[static KITH_ARCH_TEXT_MAX],
                        uint32_t *ret_inputs, uint32_t *ret_classes)
 {
-    if (strncmp(text, "mlp:", 4) != 0)
+    bool is_named = strncmp(text, "mlp:", 4) == 0 || strncmp(text, "cnn:", 4) == 0;
+    if (!is_named && strcmp(text, "lenet") != 0)
         return layers_from_dashes(text, ret_arch, ret_inputs, ret_classes);
     if (strlen(text) >= KITH_ARCH_TEXT_MAX) return false;
     strcpy(ret_arch, text);
@@ -117,8 +118,7 @@ bool kith_is_layers(const char *text)
     uint32_t inputs;
     uint32_t classes;
     if (!kith_layers_parse(text, arch_text, &inputs, &classes)) return false;
-    if (inputs == 0) inputs = 1;
-    if (classes == 0) classes = 2;
+    if (inputs == 0) return kith_arch_parse_alone(arch_text, &arch) == 0;
     return kith_arch_parse(arch_text, inputs, classes, (size_t)1 << 28, &arch) == 0;
 }
 

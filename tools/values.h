@@ -12,7 +12,8 @@
 bool kith_shard_parse(const char *text, uint32_t *ret_index, uint32_t *ret_count);
 /* A numeric IPv4 or IPv6 address without a port; ret->port is 0. */
 bool kith_ip_parse(const char *text, struct kith_addr *ret);
-/* "784-256-128-10" (all layers) or "mlp:256,128" (the hidden ones), as the text that
+/* "784-256-128-10" (all layers) or "mlp:256,128" (the hidden ones; cnn: and
+ * lenet likewise), as the text that
  * kith_arch_parse takes. Of the first form the ends come back too, of the second 0. */
 bool kith_layers_parse(const char *text, char ret_arch[static KITH_ARCH_TEXT_MAX],
                        uint32_t *ret_inputs, uint32_t *ret_classes);

@@ -102,8 +102,8 @@ LANES_INLINE void backward_tile(struct tile tile, const struct kith_gemm_backwar
 /* One move of weights and momentum along the gradient g. */
 LANES_INLINE void move(const struct kith_gemm_update *task, lanes g, float *v, float *w)
 {
-    if (task->move == KITH_MOVE_NONE) {
-        lanes_store(v, g);
+    if (task->move == KITH_MOVE_SUM) {
+        lanes_store(v, lanes_load(v) + g);
         return;
     }
     lanes direction = lanes_fma(lanes_all(task->momentum), lanes_load(v), g);

@@ -260,4 +260,16 @@ static void exact_adam(const struct kith_adam *task, struct kith_part part)
     }
 }
 
+static void exact_descend(const struct kith_descent *task, struct kith_part part)
+{
+    lanes momentum = lanes_all(task->momentum), rate = lanes_all(-task->rate);
+    struct kith_range range = kith_part_share((uint32_t)(task->count / KITH_PANEL), part);
+    for (size_t i = (size_t)range.first * KITH_PANEL; i < (size_t)range.last * KITH_PANEL;
+         i += LANES) {
+        lanes direction = lanes_fma(momentum, lanes_load(task->v + i), lanes_load(task->g + i));
+        if (task->move == KITH_MOVE_SGD) lanes_store(task->v + i, direction);
+        lanes_store(task->x + i, lanes_fma(rate, direction, lanes_load(task->x + i)));
+    }
+}
+
 #endif

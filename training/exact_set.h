@@ -23,6 +23,7 @@
             .distillation = exact_distillation,                                                    \
             .probabilities = exact_probabilities,                                                  \
             .adam = exact_adam,                                                                    \
+            .descend = exact_descend,                                                              \
         },                                                                                         \
     }
 

@@ -11,7 +11,7 @@
  *             of a bias: start 0, then . + dy[r][n] for r = 0, 1, ...
  *             SGD: v' = fma(momentum, v, g), w' = fma(-rate, v', w)
  *             QG:  w' = fma(-rate, fma(momentum, v, g), w)
- *             NONE: v' = g and w stays
+ *             SUM: v' = v + g and w stays
  * Tiles, vector lanes and threads divide the outputs among themselves and nothing else. Pure. */
 #ifndef KITH_TRAINING_GEMM_H
 #define KITH_TRAINING_GEMM_H
@@ -70,7 +70,7 @@ struct kith_fetch {
 enum kith_move {
     KITH_MOVE_SGD,
     KITH_MOVE_QG,
-    KITH_MOVE_NONE, /* only the gradient is wanted, in v and bias_v */
+    KITH_MOVE_SUM, /* only the gradient is wanted, added to v and bias_v */
 };
 
 struct kith_gemm_update {

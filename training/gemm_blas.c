@@ -81,8 +81,9 @@ static void move_one(const struct kith_gemm_update *task, float g, float *v, flo
 static void move(const struct kith_gemm_update *task, const float *g, float *v, float *w,
                  uint32_t count)
 {
-    if (task->move == KITH_MOVE_NONE) {
-        memcpy(v, g, count * sizeof *v);
+    if (task->move == KITH_MOVE_SUM) {
+        for (uint32_t n = 0; n < count; n++)
+            v[n] += g[n];
         return;
     }
     lanes momentum = lanes_all(task->momentum), rate = lanes_all(task->rate);

@@ -325,27 +325,27 @@ void kith_job_run(struct kith_job *job)
         job->checkpoint = kith_learner_checkpoint(learner, job->round + 1);
 }
 
-/* Forward is 2 flops a weight and row, forward and backward and update 6; Adam's move about 16 a
- * weight and step. */
+/* Forward is 2 flops a multiply-add of a row, forward and backward and update 6; Adam's move about
+ * 16 a weight and step. */
 uint64_t kith_job_cost(const struct kith_job *job)
 {
     const struct kith_learner *learner = job->learner;
     const struct kith_learner_config *config = &learner->config;
-    uint64_t params = config->arch.params;
+    uint64_t params = config->arch.params, products = config->arch.products;
     uint64_t flops = params * (4 + 10 * (uint64_t)job->pulled_count); /* mix, encode */
     if (kith_audit_is_due(job))
-        flops += 4 * params * KITH_AUDIT_BATCH * (uint64_t)job->pulled_count;
-    if (job->want_labels) flops += 2 * params * KITH_PUBLIC_BATCH;
+        flops += 4 * products * KITH_AUDIT_BATCH * (uint64_t)job->pulled_count;
+    if (job->want_labels) flops += 2 * products * KITH_PUBLIC_BATCH;
     if (job->mix_only) return flops;
 
     uint64_t rows = (uint64_t)config->local_steps * config->batch;
-    flops += 6 * params * rows * (job->teacher_count > 0 ? 2 : 1);
+    flops += 6 * products * rows * (job->teacher_count > 0 ? 2 : 1);
     if (config->optim == KITH_OPTIM_ADAM) flops += 16 * params * config->local_steps;
     if (job->pulled_count > 0)
-        flops += 2 * params * (1 + job->pulled_count) * (rows / KITH_LINE_BATCHES);
+        flops += 2 * products * (1 + job->pulled_count) * (rows / KITH_LINE_BATCHES);
     uint32_t left = config->shard_count - learner->position;
     bool is_seen = learner->unseen + config->shard_count >= config->look_every;
     if (is_seen && batches_of(left, config->batch) <= config->local_steps)
-        flops += 2 * params * config->task->test.count;
+        flops += 2 * products * config->task->test.count;
     return flops;
 }

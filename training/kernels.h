@@ -49,6 +49,16 @@ struct kith_adam {
     float rate;
 };
 
+/* One move of `count` numbers, a multiple of 16, along their gradients, by the rules SGD and QG of
+ * gemm.h. */
+struct kith_descent {
+    float *x, *v; /* in, out; v of SGD alone */
+    const float *g;
+    size_t count;
+    float rate, momentum;
+    enum kith_move move;
+};
+
 struct kith_rowwise {
     void (*gather)(const struct kith_gather *task, struct kith_part part);
     /* loss = log_sum - s[label], d = (p - onehot) scale */
@@ -58,6 +68,7 @@ struct kith_rowwise {
     void (*distillation)(const struct kith_softmax *task, struct kith_part part);
     void (*probabilities)(const struct kith_softmax *task, struct kith_part part);
     void (*adam)(const struct kith_adam *task, struct kith_part part);
+    void (*descend)(const struct kith_descent *task, struct kith_part part);
 };
 
 struct kith_kernel_set {

@@ -79,8 +79,8 @@ static void draw_weights(const struct kith_arch *arch, uint64_t init_seed, float
     for (uint32_t layer = 0; layer < arch->layers; layer++) {
         struct kith_rng rng;
         kith_rng_split(&rng, seed, "first weights", layer);
-        double bound = 1 / sqrt((double)arch->width[layer]);
-        size_t count = ((size_t)arch->width[layer] + 1) * arch->width[layer + 1];
+        double bound = 1 / sqrt((double)kith_arch_rows(arch, layer));
+        size_t count = ((size_t)kith_arch_rows(arch, layer) + 1) * kith_arch_columns(arch, layer);
         for (size_t i = 0; i < count; i++)
             *ret++ = (float)((2 * kith_rng_unit(&rng) - 1) * bound);
     }

@@ -4,17 +4,26 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "training/conv.h"
 #include "training/finite.h"
 #include "training/kernels.h"
-#include "training/lanes.h"
 #include "training/mix.h"
+#include "training/plain_form.h"
 
 struct layer {
     struct kith_matrix w, v; /* [in][out] */
     float *bias, *bias_v;    /* [out], padded */
-    /* for Adam: second moments and gradient, likewise; NULL without it */
-    struct kith_matrix u, g;
-    float *bias_u, *bias_g;
+    /* for Adam: second moments, likewise; NULL without it */
+    struct kith_matrix u;
+    float *bias_u;
+    /* for Adam and of a convolution: gradient, likewise */
+    struct kith_matrix g;
+    float *bias_g;
+    /* of a convolution: work space for KITH_CONV_IMAGES images */
+    float *patches, *dpatches; /* what comes in, and its gradient */
+    float *maps;               /* what goes out before the pool, or its gradient */
+    float *line;
+    uint8_t *choice; /* of the pool, for the whole batch */
 };
 
 struct kith_model {
@@ -84,16 +93,63 @@ static float *floats_new(size_t count)
     return ret;
 }
 
+static bool gradient_init(const struct kith_model *model, struct layer *layer)
+{
+    uint32_t in = layer->w.rows, out = layer->w.columns;
+    layer->g =
+        matrix_of(&model->set.gemm, floats_new(floats_of(&model->set.gemm, in, out)), in, out);
+    layer->bias_g = floats_new(padded(out));
+    return layer->g.at && layer->bias_g;
+}
+
+/* Floats of the patches and of the maps that a convolution has at a time. */
+static size_t patches_floats(const struct kith_model *model, uint32_t l)
+{
+    uint32_t side = kith_conv_side(&model->arch.conv[l]);
+    return floats_of(&model->set.gemm, KITH_CONV_IMAGES * side * side,
+                     kith_arch_rows(&model->arch, l));
+}
+
+static size_t maps_floats(const struct kith_model *model, uint32_t l)
+{
+    uint32_t side = kith_conv_side(&model->arch.conv[l]);
+    return floats_of(&model->set.gemm, KITH_CONV_IMAGES * side * side,
+                     kith_arch_columns(&model->arch, l));
+}
+
+static bool conv_init(struct kith_model *model, uint32_t l)
+{
+    struct layer *layer = &model->layers[l];
+    bool ok = gradient_init(model, layer);
+    layer->patches = floats_new(patches_floats(model, l));
+    layer->dpatches = floats_new(patches_floats(model, l));
+    layer->maps = floats_new(maps_floats(model, l));
+    layer->line = floats_new(kith_conv_line(&model->arch.conv[l]));
+    layer->choice = malloc((size_t)model->rows_max * model->arch.width[l + 1]);
+    return ok && layer->patches && layer->dpatches && layer->maps && layer->line && layer->choice;
+}
+
+/* Beside weights and momentum, in bytes. */
+static size_t conv_memory(const struct kith_model *model, uint32_t l)
+{
+    uint32_t in = kith_arch_rows(&model->arch, l), out = kith_arch_columns(&model->arch, l);
+    size_t floats = 2 * patches_floats(model, l) + maps_floats(model, l);
+    floats += kith_conv_line(&model->arch.conv[l]);
+    if (!model->has_adam) floats += floats_of(&model->set.gemm, in, out) + padded(out);
+    return floats * sizeof(float) + (size_t)model->rows_max * model->arch.width[l + 1];
+}
+
 static bool layer_init(struct kith_model *model, uint32_t l)
 {
     struct layer *layer = &model->layers[l];
-    uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+    uint32_t in = kith_arch_rows(&model->arch, l), out = kith_arch_columns(&model->arch, l);
     size_t floats = floats_of(&model->set.gemm, in, out);
     layer->w = matrix_of(&model->set.gemm, floats_new(floats), in, out);
     layer->v = matrix_of(&model->set.gemm, floats_new(floats), in, out);
     layer->bias = floats_new(padded(out));
     layer->bias_v = floats_new(padded(out));
-    return layer->w.at && layer->v.at && layer->bias && layer->bias_v;
+    bool ok = layer->w.at && layer->v.at && layer->bias && layer->bias_v;
+    return l < model->arch.convs ? conv_init(model, l) && ok : ok;
 }
 
 static bool work_init(struct kith_model *model)
@@ -108,7 +164,8 @@ static bool work_init(struct kith_model *model)
         if (l > 0 && floats > d) d = floats;
     }
     for (uint32_t l = 0; l < arch->layers; l++) {
-        size_t floats = (size_t)padded(arch->width[l]) * padded(arch->width[l + 1]);
+        size_t floats =
+            (size_t)padded(kith_arch_rows(arch, l)) * padded(kith_arch_columns(arch, l));
         if (floats > scratch) scratch = floats;
     }
     model->d[0] = floats_new(d);
@@ -172,10 +229,9 @@ bool kith_model_want_adam(struct kith_model *model)
         size_t floats = floats_of(&model->set.gemm, in, out);
         kith_assert(!layer->u.at);
         layer->u = matrix_of(&model->set.gemm, floats_new(floats), in, out);
-        layer->g = matrix_of(&model->set.gemm, floats_new(floats), in, out);
         layer->bias_u = floats_new(padded(out));
-        layer->bias_g = floats_new(padded(out));
-        ok = ok && layer->u.at && layer->g.at && layer->bias_u && layer->bias_g;
+        ok = ok && layer->u.at && layer->bias_u;
+        if (l >= model->arch.convs) ok = gradient_init(model, layer) && ok;
     }
     model->has_adam = ok;
     return ok;
@@ -198,6 +254,11 @@ void kith_model_free(struct kith_model *model)
         free(model->layers[l].g.at);
         free(model->layers[l].bias_u);
         free(model->layers[l].bias_g);
+        free(model->layers[l].patches);
+        free(model->layers[l].dpatches);
+        free(model->layers[l].maps);
+        free(model->layers[l].line);
+        free(model->layers[l].choice);
     }
     for (uint32_t l = 0; l <= model->arch.layers; l++)
         free(model->x[l]);
@@ -212,7 +273,7 @@ bool kith_model_is_finite(const struct kith_model *model)
 {
     for (uint32_t l = 0; l < model->arch.layers; l++) {
         const struct layer *layer = &model->layers[l];
-        uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+        uint32_t in = kith_arch_rows(&model->arch, l), out = kith_arch_columns(&model->arch, l);
         size_t floats = floats_of(&model->set.gemm, in, out);
         bool is_good = kith_all_finite(layer->w.at, floats) && kith_all_finite(layer->v.at, floats);
         is_good =
@@ -235,90 +296,40 @@ size_t kith_model_memory(const struct kith_model *model)
         if (l > 0 && x > d) d = x;
     }
     for (uint32_t l = 0; l < arch->layers; l++) {
-        uint32_t in = arch->width[l], out = arch->width[l + 1];
+        uint32_t in = kith_arch_rows(arch, l), out = kith_arch_columns(arch, l);
         size_t turned = (size_t)padded(in) * padded(out);
         size_t each = model->has_adam ? 4 : 2;
         floats += each * (floats_of(&model->set.gemm, in, out) + padded(out));
         if (turned > scratch) scratch = turned;
     }
-    return sizeof *model + (floats + 2 * d + scratch) * sizeof(float);
-}
-
-/* to[j][i] = from[i][j], for `rows` rows and `columns` columns. */
-static void turn(const float *from, size_t from_row, uint32_t rows, uint32_t columns, float *to,
-                 size_t to_row)
-{
-    uint32_t i = 0;
-    for (; columns == KITH_PANEL && i + 4 <= rows; i += 4)
-        for (uint32_t j = 0; j < KITH_PANEL; j += 4)
-            transpose_four(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
-    for (; i < rows; i++)
-        for (uint32_t j = 0; j < columns; j++)
-            to[j * to_row + i] = from[i * from_row + j];
-}
-
-static void turn_back(const float *from, size_t from_row, uint32_t rows, uint32_t columns,
-                      float *to, size_t to_row)
-{
-    uint32_t i = 0;
-    for (; columns == KITH_PANEL && i + 4 <= rows; i += 4)
-        for (uint32_t j = 0; j < KITH_PANEL; j += 4)
-            transpose_four(from + j * from_row + i, from_row, to + i * to_row + j, to_row);
-    for (; i < rows; i++)
-        for (uint32_t j = 0; j < columns; j++)
-            to[i * to_row + j] = from[j * from_row + i];
-}
-
-static uint32_t columns_of(const struct kith_matrix *m, uint32_t first)
-{
-    uint32_t left = m->columns - first;
-    return left < KITH_PANEL ? left : KITH_PANEL;
-}
-
-/* Plain [out][in] then [out], into or out of one layer's matrix and vector; returns what follows.
- */
-static const float *layer_set(const struct kith_matrix *m, float *bias, const float *plain)
-{
-    for (uint32_t n = 0; n < m->columns; n += KITH_PANEL)
-        turn_back(plain + (size_t)n * m->rows, m->rows, m->rows, columns_of(m, n),
-                  kith_matrix_at(m, 0, n), m->row_stride);
-    plain += (size_t)m->columns * m->rows;
-    memcpy(bias, plain, m->columns * sizeof *bias);
-    return plain + m->columns;
-}
-
-static float *layer_get(const struct kith_matrix *m, const float *bias, float *ret_plain)
-{
-    for (uint32_t n = 0; n < m->columns; n += KITH_PANEL)
-        turn(kith_matrix_at(m, 0, n), m->row_stride, m->rows, columns_of(m, n),
-             ret_plain + (size_t)n * m->rows, m->rows);
-    ret_plain += (size_t)m->columns * m->rows;
-    memcpy(ret_plain, bias, m->columns * sizeof *bias);
-    return ret_plain + m->columns;
+    size_t bytes = sizeof *model + (floats + 2 * d + scratch) * sizeof(float);
+    for (uint32_t l = 0; l < arch->convs; l++)
+        bytes += conv_memory(model, l);
+    return bytes;
 }
 
 void kith_model_set_weights(struct kith_model *model, const float *plain)
 {
     for (uint32_t l = 0; l < model->arch.layers; l++)
-        plain = layer_set(&model->layers[l].w, model->layers[l].bias, plain);
+        plain = kith_plain_set(&model->layers[l].w, model->layers[l].bias, plain);
 }
 
 void kith_model_get_weights(const struct kith_model *model, float *ret_plain)
 {
     for (uint32_t l = 0; l < model->arch.layers; l++)
-        ret_plain = layer_get(&model->layers[l].w, model->layers[l].bias, ret_plain);
+        ret_plain = kith_plain_get(&model->layers[l].w, model->layers[l].bias, ret_plain);
 }
 
 void kith_model_set_momentum(struct kith_model *model, const float *plain)
 {
     for (uint32_t l = 0; l < model->arch.layers; l++)
-        plain = layer_set(&model->layers[l].v, model->layers[l].bias_v, plain);
+        plain = kith_plain_set(&model->layers[l].v, model->layers[l].bias_v, plain);
 }
 
 void kith_model_get_momentum(const struct kith_model *model, float *ret_plain)
 {
     for (uint32_t l = 0; l < model->arch.layers; l++)
-        ret_plain = layer_get(&model->layers[l].v, model->layers[l].bias_v, ret_plain);
+        ret_plain = kith_plain_get(&model->layers[l].v, model->layers[l].bias_v, ret_plain);
 }
 
 /* A raw copy: layer by layer the matrix as it lies, then its bias. */
@@ -326,7 +337,7 @@ size_t kith_model_raw_floats(const struct kith_model *model)
 {
     size_t floats = 0;
     for (uint32_t l = 0; l < model->arch.layers; l++) {
-        uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+        uint32_t in = kith_arch_rows(&model->arch, l), out = kith_arch_columns(&model->arch, l);
         floats += floats_of(&model->set.gemm, in, out) + padded(out);
     }
     return floats;
@@ -336,7 +347,7 @@ void kith_model_raw_weights(const struct kith_model *model, float *ret_raw)
 {
     for (uint32_t l = 0; l < model->arch.layers; l++) {
         const struct layer *layer = &model->layers[l];
-        uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+        uint32_t in = kith_arch_rows(&model->arch, l), out = kith_arch_columns(&model->arch, l);
         size_t floats = floats_of(&model->set.gemm, in, out);
         memcpy(ret_raw, layer->w.at, floats * sizeof *ret_raw);
         memcpy(ret_raw + floats, layer->bias, padded(out) * sizeof *ret_raw);
@@ -347,10 +358,10 @@ void kith_model_raw_weights(const struct kith_model *model, float *ret_raw)
 void kith_model_raw_plain(const struct kith_model *model, float *raw, float *ret_plain)
 {
     for (uint32_t l = 0; l < model->arch.layers; l++) {
-        uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+        uint32_t in = kith_arch_rows(&model->arch, l), out = kith_arch_columns(&model->arch, l);
         size_t floats = floats_of(&model->set.gemm, in, out);
         struct kith_matrix w = matrix_of(&model->set.gemm, raw, in, out);
-        ret_plain = layer_get(&w, raw + floats, ret_plain);
+        ret_plain = kith_plain_get(&w, raw + floats, ret_plain);
         raw += floats + padded(out);
     }
 }
@@ -359,7 +370,7 @@ void kith_model_follow(struct kith_model *model, const float *before_raw, float 
 {
     for (uint32_t l = 0; l < model->arch.layers; l++) {
         struct layer *layer = &model->layers[l];
-        uint32_t in = model->arch.width[l], out = model->arch.width[l + 1];
+        uint32_t in = kith_arch_rows(&model->arch, l), out = kith_arch_columns(&model->arch, l);
         size_t floats = floats_of(&model->set.gemm, in, out);
         kith_mix_momentum(layer->v.at, before_raw, layer->w.at, floats, mu, length);
         before_raw += floats;
@@ -372,7 +383,7 @@ void kith_model_set_moments(struct kith_model *model, const float *plain, uint64
 {
     kith_assert(model->has_adam);
     for (uint32_t l = 0; l < model->arch.layers; l++)
-        plain = layer_set(&model->layers[l].u, model->layers[l].bias_u, plain);
+        plain = kith_plain_set(&model->layers[l].u, model->layers[l].bias_u, plain);
     model->adam_steps = steps;
 }
 
@@ -380,7 +391,7 @@ uint64_t kith_model_get_moments(const struct kith_model *model, float *ret_plain
 {
     kith_assert(model->has_adam);
     for (uint32_t l = 0; l < model->arch.layers; l++)
-        ret_plain = layer_get(&model->layers[l].u, model->layers[l].bias_u, ret_plain);
+        ret_plain = kith_plain_get(&model->layers[l].u, model->layers[l].bias_u, ret_plain);
     return model->adam_steps;
 }
 
@@ -401,6 +412,7 @@ CALL(cross_entropy, rowwise)
 CALL(distillation, rowwise)
 CALL(probabilities, rowwise)
 CALL(adam, rowwise)
+CALL(descend, rowwise)
 CALL(forward, gemm)
 CALL(transpose, gemm)
 CALL(backward, gemm)
@@ -432,9 +444,46 @@ static void gather(const struct kith_model *model, const struct kith_rows *rows,
     run(model, gather_part, &task, (uint64_t)rows->count * x->columns * GATHER_WORK);
 }
 
+/* The patches of some images, and their maps, as matrices. */
+struct conv_pass {
+    const struct kith_conv *conv;
+    struct kith_conv_span span;
+    struct kith_matrix patches, dpatches, maps;
+};
+
+static struct conv_pass conv_pass_of(const struct kith_model *model, uint32_t l, uint32_t first,
+                                     uint32_t rows)
+{
+    const struct layer *layer = &model->layers[l];
+    const struct kith_gemm *gemm = &model->set.gemm;
+    struct conv_pass pass = {.conv = &model->arch.conv[l], .span = {.first = first}};
+    pass.span.count = rows - first < KITH_CONV_IMAGES ? rows - first : KITH_CONV_IMAGES;
+    uint32_t places = pass.span.count * kith_conv_side(pass.conv) * kith_conv_side(pass.conv);
+    pass.patches = matrix_of(gemm, layer->patches, places, layer->w.rows);
+    pass.dpatches = matrix_of(gemm, layer->dpatches, places, layer->w.rows);
+    pass.maps = matrix_of(gemm, layer->maps, places, layer->w.columns);
+    return pass;
+}
+
+static void conv_forward(const struct kith_model *model, uint32_t l, uint32_t rows)
+{
+    const struct layer *layer = &model->layers[l];
+    struct kith_matrix x = activations(model, l, rows), y = activations(model, l + 1, rows);
+    for (uint32_t first = 0; first < rows; first += KITH_CONV_IMAGES) {
+        struct conv_pass pass = conv_pass_of(model, l, first, rows);
+        struct kith_gemm_forward task = {
+            .x = pass.patches, .w = layer->w, .bias = layer->bias, .relu = true, .y = pass.maps};
+        kith_conv_patches(pass.conv, pass.span, &x, &pass.patches, layer->line);
+        run(model, forward_part, &task, product_work(&task.w, task.x.rows));
+        kith_conv_pool(pass.conv, pass.span, &pass.maps, &y, layer->choice, layer->line);
+    }
+}
+
 static void forward(struct kith_model *model, uint32_t rows)
 {
-    for (uint32_t l = 0; l < model->arch.layers; l++) {
+    for (uint32_t l = 0; l < model->arch.convs; l++)
+        conv_forward(model, l, rows);
+    for (uint32_t l = model->arch.convs; l < model->arch.layers; l++) {
         struct kith_gemm_forward task = {
             .x = activations(model, l, rows),
             .w = model->layers[l].w,
@@ -481,12 +530,93 @@ static void adam(const struct kith_model *model, const struct layer *layer,
     run(model, adam_part, &task, task.count * ADAM_WORK);
 }
 
+static void gradient_clear(const struct kith_model *model, const struct layer *layer)
+{
+    size_t floats = floats_of(&model->set.gemm, layer->w.rows, layer->w.columns);
+    memset(layer->g.at, 0, floats * sizeof *layer->g.at);
+    memset(layer->bias_g, 0, padded(layer->w.columns) * sizeof *layer->bias_g);
+}
+
+static void descend(const struct kith_model *model, const struct layer *layer,
+                    const struct kith_step *step)
+{
+    struct kith_descent task = {
+        .x = layer->w.at,
+        .v = layer->v.at,
+        .g = layer->g.at,
+        .count = floats_of(&model->set.gemm, layer->w.rows, layer->w.columns),
+        .rate = step->rate,
+        .momentum = step->momentum,
+        .move = step->optim == KITH_OPTIM_QG ? KITH_MOVE_QG : KITH_MOVE_SGD,
+    };
+    run(model, descend_part, &task, task.count);
+    task.x = layer->bias;
+    task.v = layer->bias_v;
+    task.g = layer->bias_g;
+    task.count = padded(layer->w.columns);
+    run(model, descend_part, &task, task.count);
+}
+
+/* What some images add to the gradient. */
+static void conv_sum(const struct kith_model *model, const struct layer *layer,
+                     const struct conv_pass *pass)
+{
+    struct kith_gemm_update task = {
+        .x = pass->patches,
+        .dy = pass->maps,
+        .w = layer->w,
+        .v = layer->g,
+        .bias = layer->bias,
+        .bias_v = layer->bias_g,
+        .scratch = model->scratch,
+        .move = KITH_MOVE_SUM,
+    };
+    run(model, update_part, &task, product_work(&task.w, task.dy.rows));
+}
+
+static void conv_back(const struct kith_model *model, const struct layer *layer,
+                      const struct conv_pass *pass, const struct kith_matrix *dx)
+{
+    struct kith_gemm_backward task = {
+        .dy = pass->maps,
+        .w = layer->w,
+        .transposed = model->scratch,
+        .x = pass->patches,
+        .dx = pass->dpatches,
+    };
+    if (model->set.gemm.transpose)
+        run(model, transpose_part, &task, product_work(&task.w, TRANSPOSE_WORK));
+    run(model, backward_part, &task, product_work(&task.w, task.dy.rows));
+    kith_conv_gather(pass->conv, pass->span, &pass->dpatches, dx, layer->line);
+}
+
+/* From the gradient on what a convolution gives to the one on what it takes, unless dx is NULL, and
+ * the updated weights. */
+static void conv_backward(const struct kith_model *model, uint32_t l, const struct kith_matrix *dy,
+                          const struct kith_matrix *dx, const struct kith_step *step)
+{
+    const struct layer *layer = &model->layers[l];
+    struct kith_matrix x = activations(model, l, dy->rows);
+    gradient_clear(model, layer);
+    for (uint32_t first = 0; first < dy->rows; first += KITH_CONV_IMAGES) {
+        struct conv_pass pass = conv_pass_of(model, l, first, dy->rows);
+        kith_conv_patches(pass.conv, pass.span, &x, &pass.patches, layer->line);
+        kith_conv_unpool(pass.conv, pass.span, dy, layer->choice, &pass.maps, layer->line);
+        if (dx) conv_back(model, layer, &pass, dx);
+        conv_sum(model, layer, &pass);
+    }
+    if (step->optim == KITH_OPTIM_ADAM)
+        adam(model, layer, step);
+    else
+        descend(model, layer, step);
+}
+
 static void update(struct kith_model *model, uint32_t l, const struct kith_matrix *dy,
                    const struct kith_step *step)
 {
     static const enum kith_move moves[] = {[KITH_OPTIM_SGD] = KITH_MOVE_SGD,
                                            [KITH_OPTIM_QG] = KITH_MOVE_QG,
-                                           [KITH_OPTIM_ADAM] = KITH_MOVE_NONE};
+                                           [KITH_OPTIM_ADAM] = KITH_MOVE_SUM};
     struct layer *layer = &model->layers[l];
     bool by_adam = step->optim == KITH_OPTIM_ADAM;
     struct kith_gemm_update task = {
@@ -508,32 +638,45 @@ static void update(struct kith_model *model, uint32_t l, const struct kith_matri
             .count = step->next.count,
             .bytes = model->arch.width[0],
         };
+    if (by_adam) gradient_clear(model, layer);
     run(model, update_part, &task, product_work(&task.w, dy->rows));
     if (by_adam) adam(model, layer, step);
+}
+
+static void dense_backward(struct kith_model *model, uint32_t l, const struct kith_matrix *dy,
+                           const struct kith_matrix *dx, const struct kith_step *step)
+{
+    struct kith_gemm_backward task = {
+        .dy = *dy,
+        .w = model->layers[l].w,
+        .transposed = model->scratch,
+        .x = activations(model, l, dy->rows),
+    };
+    if (dx) {
+        task.dx = *dx;
+        if (model->set.gemm.transpose)
+            run(model, transpose_part, &task, product_work(&task.w, TRANSPOSE_WORK));
+        run(model, backward_part, &task, product_work(&task.w, dy->rows));
+    }
+    update(model, l, dy, step);
 }
 
 /* From the gradient on the logits, in d[0], to the updated weights. */
 static void backward(struct kith_model *model, uint32_t rows, const struct kith_step *step)
 {
-    uint32_t top = model->arch.layers - 1;
-    struct kith_matrix dy =
-        matrix_of(&model->set.gemm, model->d[0], rows, model->arch.width[model->arch.layers]);
-    for (uint32_t l = top; l > 0; l--) {
-        struct kith_gemm_backward task = {
-            .dy = dy,
-            .w = model->layers[l].w,
-            .transposed = model->scratch,
-            .x = activations(model, l, rows),
-            .dx = matrix_of(&model->set.gemm, model->d[(top - l + 1) % 2], rows,
-                            model->arch.width[l]),
-        };
-        if (model->set.gemm.transpose)
-            run(model, transpose_part, &task, product_work(&task.w, TRANSPOSE_WORK));
-        run(model, backward_part, &task, product_work(&task.w, rows));
-        update(model, l, &dy, step);
-        dy = task.dx;
+    const struct kith_gemm *gemm = &model->set.gemm;
+    uint32_t layers = model->arch.layers;
+    struct kith_matrix dy = matrix_of(gemm, model->d[0], rows, model->arch.width[layers]);
+    for (uint32_t l = layers; l-- > 0;) {
+        struct kith_matrix dx =
+            matrix_of(gemm, model->d[(layers - l) % 2], rows, model->arch.width[l]);
+        const struct kith_matrix *wanted = l > 0 ? &dx : NULL;
+        if (l < model->arch.convs)
+            conv_backward(model, l, &dy, wanted, step);
+        else
+            dense_backward(model, l, &dy, wanted, step);
+        dy = dx;
     }
-    update(model, 0, &dy, step);
 }
 
 static uint64_t softmax_work(const struct kith_softmax *task)

@@ -1,6 +1,7 @@
 /* training/model.h: one network that can be trained: weights, one momentum buffer (two for Adam),
  * work space. The form in memory is the kernels' own; in and out it is the *plain* form: layer by
- * layer the matrix W [out][in] in rows, then the bias b [out], as float32. Pure; nothing is
+ * layer the matrix W [out][in] in rows, then the bias b [out], as float32; of a convolution W is
+ * [filter][row][column][channel]. Pure; nothing is
  * allocated after _new and _want_adam. */
 #ifndef KITH_TRAINING_MODEL_H
 #define KITH_TRAINING_MODEL_H

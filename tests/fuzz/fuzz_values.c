@@ -21,14 +21,14 @@ static void try_layers(const char *text)
     uint32_t inputs, classes;
     if (!kith_layers_parse(text, form, &inputs, &classes)) return;
     kith_assert(strlen(form) < sizeof form);
-    kith_assert((inputs == 0) == (strncmp(text, "mlp:", 4) == 0) || text[0] == '0');
+    kith_assert((inputs == 0) == (text[0] > '9') || text[0] == '0');
     if (kith_arch_parse(form, INPUTS, CLASSES, PARAMS_MAX, &arch) != 0) return;
     size_t params = 0;
     kith_assert(arch.layers >= 1 && arch.layers <= KITH_LAYERS_MAX);
     kith_assert(arch.width[0] == INPUTS && arch.width[arch.layers] == CLASSES);
     for (uint32_t l = 0; l < arch.layers; l++) {
         kith_assert(arch.width[l] >= 1 && arch.width[l] <= KITH_WIDTH_MAX);
-        params += ((size_t)arch.width[l] + 1) * arch.width[l + 1];
+        params += ((size_t)kith_arch_rows(&arch, l) + 1) * kith_arch_columns(&arch, l);
     }
     kith_assert(arch.params == params && params <= PARAMS_MAX);
     kith_assert(kith_arch_parse(arch.text, INPUTS, CLASSES, PARAMS_MAX, &again) == 0);

@@ -65,8 +65,8 @@ static void a_restarted_node_is_one_entry(void)
     story_start(&story, 1);
     check(story_pass(&story, 60));
     check(story_is(&story, "n1 killed\n"
-                           "n2 forgets n1\n"
                            "n0 forgets n1\n"
+                           "n2 forgets n1\n"
                            "n1 start\n"
                            "n1 lists n0\n"
                            "n0 lists n1\n"

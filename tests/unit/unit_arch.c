@@ -54,10 +54,11 @@ static void the_class_is_the_hash_of_the_widths(void)
 
 static void other_forms_are_invalid(void)
 {
-    static const char *const texts[] = {"",        "mlp",     "mlp:,",    "mlp:1,",   "mlp:,1",
-                                        "mlp:1,,", "mlp: 1",  "mlp:1 ",   "mlp:-1",   "mlp:+1",
-                                        "MLP:1",   "cnn:8",   "mlp:1;2",  "mlp:1x10", "mlp:1.5",
-                                        "lp:1",    "256,128", " mlp:256", "mlp:8\n"};
+    static const char *const texts[] = {
+        "",        "mlp",       "mlp:,",     "mlp:1,",    "mlp:,1",        "mlp:1,,",  "mlp: 1",
+        "mlp:1 ",  "mlp:-1",    "mlp:+1",    "MLP:1",     "cnn:8",         "mlp:1;2",  "mlp:1x10",
+        "mlp:1.5", "lp:1",      "256,128",   " mlp:256",  "mlp:8\n",       "cnn:",     "cnn:6x",
+        "cnn:x3",  "cnn:6x3ps", "cnn:6x3pp", "cnn:8,6x3", "cnn:6x3,8,6x3", "cnn:6x3,", "lenet5"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct kith_arch arch = {.layers = 77};
         check_int(parse(texts[i], &arch), KITH_ERR_INVALID);
@@ -84,6 +85,42 @@ static void widths_layers_and_parameters_are_bounded(void)
     check_int(kith_arch_parse("mlp:32", 784, 257, 1 << 24, &arch), KITH_ERR_RANGE);
 }
 
+static void convolutions_come_first_and_have_their_own_inputs(void)
+{
+    struct kith_arch arch, same, other;
+    check_int(parse("lenet", &arch), 0);
+    check_str(arch.text, "cnn:6x5sp,16x5p,120,84");
+    check_int(arch.layers, 5);
+    check_int(arch.convs, 2);
+    check_int(arch.width[1], 14 * 14 * 6);
+    check_int(arch.width[2], 5 * 5 * 16);
+    check_int(arch.conv[1].channels, 6);
+    check_int(arch.params, 6 * 26 + 16 * 151 + 120 * 401 + 84 * 121 + 10 * 85);
+    check_int(arch.products, 784 * 6 * 26 + 100 * 16 * 151 + 120 * 401 + 84 * 121 + 10 * 85);
+    check_int(parse("cnn:06x5sp,16x05p,120,84", &same), 0);
+    check(memcmp(same.class_id, arch.class_id, sizeof arch.class_id) == 0);
+    check_int(parse("cnn:6x5p,16x5p,120,84", &other), 0);
+    check(memcmp(other.class_id, arch.class_id, sizeof arch.class_id) != 0);
+}
+
+static void convolutions_are_checked_against_their_inputs(void)
+{
+    struct kith_arch arch;
+    check_int(kith_arch_parse("lenet", 783, 10, 1 << 24, &arch), KITH_ERR_SHAPE);
+    check_int(kith_arch_parse("lenet", 11 * 11, 10, 1 << 24, &arch), KITH_ERR_SHAPE);
+    check_int(kith_arch_parse("lenet", 12 * 12, 10, 1 << 24, &arch), 0);
+    check_int(kith_arch_parse("cnn:2x15", 14 * 14, 10, 1 << 24, &arch), KITH_ERR_SHAPE);
+    check_int(kith_arch_parse("cnn:2x15p", 15 * 15, 10, 1 << 24, &arch), KITH_ERR_SHAPE);
+    check_int(kith_arch_parse("cnn:2x15", 15 * 15, 10, 1 << 24, &arch), 0);
+    check_int(parse("cnn:2x16", &arch), KITH_ERR_RANGE);
+    check_int(parse("cnn:513x1", &arch), KITH_ERR_RANGE);
+    check_int(parse("cnn:0x3", &arch), KITH_ERR_RANGE);
+    check_int(parse("cnn:2x0", &arch), KITH_ERR_RANGE);
+    check_int(parse("cnn:2x4s", &arch), KITH_ERR_RANGE);
+    check_int(parse("cnn:21x1", &arch), KITH_ERR_RANGE); /* 16464 numbers go out */
+    check_int(parse("cnn:1x1,1x1,1x1,1x1,1x1,1x1,1x1,1x1", &arch), KITH_ERR_RANGE);
+}
+
 static void a_text_that_would_not_fit_is_refused(void)
 {
     struct kith_arch arch;
@@ -100,6 +137,8 @@ int main(void)
     run(the_class_is_the_hash_of_the_widths);
     run(other_forms_are_invalid);
     run(widths_layers_and_parameters_are_bounded);
+    run(convolutions_come_first_and_have_their_own_inputs);
+    run(convolutions_are_checked_against_their_inputs);
     run(a_text_that_would_not_fit_is_refused);
     return test_end();
 }

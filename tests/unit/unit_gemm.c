@@ -28,6 +28,10 @@ static float def_backward(const struct kith_gemm_backward *task, uint32_t r, uin
 
 static void def_move(const struct kith_gemm_update *task, float g, float *v, float *w)
 {
+    if (task->move == KITH_MOVE_SUM) {
+        *v += g;
+        return;
+    }
     float direction = fmaf(task->momentum, *v, g);
     if (task->move != KITH_MOVE_QG) *v = direction;
     *w = fmaf(-task->rate, direction, *w);

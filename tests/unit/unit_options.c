@@ -98,7 +98,8 @@ static void each_error_is_one_exact_line(void)
                           "as 0-4 or 0,1,7"},
         {"--model 784",
          "kith node: --model: \"784\" is not all layers as in 784-256-128-10, or the hidden ones "
-         "as in mlp:256,128: at most 8 layers of 1 to 16384"},
+         "as in mlp:256,128: at most 8 layers of 1 to 16384; or convolutions first, as in "
+         "cnn:6x5sp,16x5p,120,84, or lenet"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         check_str(refusal(rows[i].line), rows[i].error);

@@ -116,7 +116,9 @@ static void mistakes_are_named(void)
         {"wire: int5", "f:1: wire: \"int5\" is not one of: fp32 int8 int4 fp16"},
         {"no-dht: yes", "f:1: no-dht: \"yes\" is not true or false"},
         {"loss: nan", "f:1: loss: \"nan\" is not a number from 0 to 0.9"},
-        {"model: cnn:3", "f:1: model: \"cnn:3\" is not the hidden layers, as in mlp:256,128"},
+        {"model: cnn:3", "f:1: model: \"cnn:3\" is not the hidden layers, as in mlp:256,128, "
+                         "cnn:6x5sp,16x5p,120,84 "
+                         "or lenet"},
         {"groups: [{nodes: 1}]", "f:1: name: is missing of this group"},
         {"groups: [{name: a}]", "f:1: nodes: is missing of this group"},
         {"groups: [{name: a, nodes: 1},\n {name: a, nodes: 1}]",
