@@ -54,7 +54,8 @@
     X(dht_bytes_out, "bytes of DHT datagrams sent")                                                \
     X(dht_datagrams_in, "DHT datagrams received")                                                  \
     X(dht_datagrams_out, "DHT datagrams sent")                                                     \
-    X(drop_copied, "models or labels dropped: the same bytes as another peer's in that round")
+    X(drop_copied, "models or labels dropped: the same bytes as another peer's in that round")     \
+    X(rounds_failed, "rounds that gave nothing, or whose steps were undone: not finite")
 
 #define KITH_STATS_MAP(X)                                                                          \
     KITH_STATS_GAUGES_MAP(X)                                                                       \

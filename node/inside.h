@@ -41,6 +41,7 @@ struct kith_rounds {
     uint64_t length_us;    /* of a round, the mean of the last few; 0: unknown */
     struct kith_pace pace; /* of the present round */
     uint64_t next_us;      /* when the next round may begin */
+    uint64_t warned_us;    /* last time that a failed round was said; 0: never */
 };
 
 struct kith_node {

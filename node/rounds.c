@@ -253,6 +253,28 @@ static void count_sources(struct kith_node *node)
         count_one(&node->stats, job->teachers[i].err, &node->stats.taught);
 }
 
+static bool gave_nothing(const struct kith_job *job)
+{
+    return (job->want_frame && job->frame.len == 0) || (job->want_labels && job->labels.len == 0);
+}
+
+/* Count a failed round, and say so, at most once a minute. */
+static void note_failure(struct kith_node *node, const struct kith_turn *turn)
+{
+    const struct kith_job *job = &node->rounds.lent->job;
+    if (!job->diverged && !gave_nothing(job)) return;
+    uint64_t *warned_us = &node->rounds.warned_us;
+    node->stats.rounds_failed++;
+    if (*warned_us > 0 && turn->now_us < *warned_us + 60 * (uint64_t)KITH_SECOND_US) return;
+    *warned_us = turn->now_us;
+    kith_node_say(node, turn, KITH_LEVEL_WARNING, "round %llu %s (%llu such rounds so far)",
+                  (unsigned long long)job->round,
+                  job->diverged ? "ran into numbers that are not finite; its steps are undone, "
+                                  "a smaller --rate may help"
+                                : "gave nothing to share",
+                  (unsigned long long)node->stats.rounds_failed);
+}
+
 static void free_sources(struct kith_rounds *rounds)
 {
     for (uint32_t i = 0; i < rounds->lent->source_count; i++)
@@ -305,6 +327,7 @@ void kith_rounds_on_computed(struct kith_node *node, const struct kith_turn *tur
     if (!saving) {
         report_lines(node, turn);
         count_sources(node);
+        note_failure(node, turn);
         kith_choose_learned(node);
     }
     free_sources(rounds);

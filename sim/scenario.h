@@ -118,6 +118,7 @@ struct kith_scenario_fault {
     X(PEERS_MEAN, "peers-mean", "peers a node lists")                                              \
     X(PEERS_LEAST, "peers-least", "peers of the node that lists the fewest")                       \
     X(UNLISTED, "unlisted", "pairs of nodes of which the first does not list the second")          \
+    X(LACKING, "lacking", "peers that nodes lack of all others or of 15/16 of a view")             \
     X(COMPONENTS, "components", "parts that no link joins")                                        \
     X(MIXED, "mixed", "models mixed in, all nodes")                                                \
     X(TAUGHT, "taught", "sets of soft labels learned from, all nodes")                             \

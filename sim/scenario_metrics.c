@@ -49,7 +49,11 @@ static void look_at(struct kith_world *world, uint32_t node, uint32_t *parent, s
     uint64_t peers = kith_node_stats(kith_world_node(world, node))->peers;
     result->peers_mean += (double)peers / result->alive;
     if (peers < result->peers_least) result->peers_least = peers;
-    result->unlisted += result->alive - 1 - count_listed(world, node, ids);
+    uint32_t others = result->alive - 1, listed = count_listed(world, node, ids);
+    uint32_t view = world->hosts[node].peers_max, full = view - view / 16, want;
+    want = others < full ? others : full;
+    result->unlisted += others - listed;
+    result->lacking += listed < want ? want - listed : 0;
     join_links(world, node, parent, ids);
 }
 
@@ -61,7 +65,7 @@ int kith_scenario_look(struct kith_world *world, struct kith_sim_result *result)
     int err = parent && ids ? 0 : KITH_ERR_NOMEM;
     result->alive = result->components = 0;
     result->peers_mean = 0;
-    result->unlisted = 0;
+    result->unlisted = result->lacking = 0;
     result->peers_least = UINT64_MAX;
     for (uint32_t i = 0; !err && i < nodes; i++) {
         parent[i] = i;
@@ -112,6 +116,8 @@ double kith_scenario_metric_of(const struct kith_sim_result *result,
         return (double)result->peers_least;
     case KITH_METRIC_UNLISTED:
         return (double)result->unlisted;
+    case KITH_METRIC_LACKING:
+        return (double)result->lacking;
     case KITH_METRIC_COMPONENTS:
         return result->components;
     case KITH_METRIC_MIXED:

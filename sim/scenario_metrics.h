@@ -7,7 +7,8 @@
 #include "sim/sim_report.h"
 #include "sim/world.h"
 
-/* What the nodes know of each other now: alive, peers, unlisted, components. 0 or NOMEM. */
+/* What the nodes know of each other now: alive, peers, unlisted, lacking, components. 0 or NOMEM.
+ */
 int kith_scenario_look(struct kith_world *world, struct kith_sim_result *result);
 
 const char *kith_scenario_metric_name(enum kith_scenario_metric metric);

@@ -29,7 +29,7 @@ const char *kith_sim_band_name(enum kith_sim_band_kind kind)
         [KITH_SIM_BAND_DISK] = "disks failing",     [KITH_SIM_BAND_DHT] = "DHT failing",
         [KITH_SIM_BAND_CLOCK] = "clocks wrong",     [KITH_SIM_BAND_SPEED] = "nodes slow or fast",
         [KITH_SIM_BAND_WALL] = "nodes unreachable", [KITH_SIM_BAND_BANDWIDTH] = "bandwidth limited",
-        [KITH_SIM_BAND_LOSS] = "messages lost",
+        [KITH_SIM_BAND_LOSS] = "messages lost",     [KITH_SIM_BAND_PAUSE] = "nodes paused",
     };
     return names[kind];
 }
@@ -78,6 +78,25 @@ static void set_world(struct kith_sim_bands *bands, enum kith_sim_band_kind kind
     if (!is_on) fall(bands, kind, now_s);
 }
 
+/* A pause says itself when it ends. */
+static void add_pause(struct kith_sim_bands *bands, double pause_s, double now_s)
+{
+    const enum kith_sim_band_kind kind = KITH_SIM_BAND_PAUSE;
+    struct kith_sim_band *last =
+        bands->open[kind] < bands->count ? &bands->at[bands->open[kind]] : NULL;
+    bool overlaps = bands->now[kind] > 0 && last && last->to_s >= now_s;
+    if (!overlaps) {
+        bands->now[kind] = 0;
+        rise(bands, kind, now_s);
+        if (bands->open[kind] == KITH_SIM_BANDS_MAX) return;
+        last = &bands->at[bands->open[kind]];
+        last->to_s = now_s;
+    } else {
+        last->most = ++bands->now[kind];
+    }
+    if (now_s + pause_s > last->to_s) last->to_s = now_s + pause_s;
+}
+
 void kith_sim_bands_fault(struct kith_sim_bands *bands, const struct kith_fault *fault,
                           double now_s)
 {
@@ -119,7 +138,8 @@ void kith_sim_bands_fault(struct kith_sim_bands *bands, const struct kith_fault 
     case KITH_FAULT_LOSS:
         set_world(bands, KITH_SIM_BAND_LOSS, fault->a != 0, now_s);
         return;
-    case KITH_FAULT_PAUSE: /* shows in what the node does not do */
+    case KITH_FAULT_PAUSE:
+        add_pause(bands, fault->a / 1000.0, now_s);
         return;
     case KITH_FAULT_GROUP: /* shows when ways are cut */
         return;

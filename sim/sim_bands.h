@@ -18,7 +18,8 @@ enum kith_sim_band_kind {
     KITH_SIM_BAND_SPEED,
     KITH_SIM_BAND_WALL, /* cannot be dialled */
     KITH_SIM_BAND_BANDWIDTH,
-    KITH_SIM_BAND_LOSS, /* in the whole network */
+    KITH_SIM_BAND_LOSS,  /* in the whole network */
+    KITH_SIM_BAND_PAUSE, /* processes that stand still; `most` counts all pauses that overlap */
     KITH_SIM_BAND_KINDS,
 };
 

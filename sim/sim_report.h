@@ -25,6 +25,7 @@ struct kith_sim_result {
     double peers_mean; /* nP at the end */
     uint64_t peers_least;
     uint64_t unlisted; /* pairs of nodes that are up of which the first does not list the second */
+    uint64_t lacking;  /* of these, what nodes lack of all others or of 15/16 of their view */
     uint32_t components;        /* of the graph of links between nodes that are up */
     struct kith_stats all;      /* counters of all nodes in all their lives */
     struct kith_sim_bytes sent; /* of messages, a node that ever was up */

@@ -37,7 +37,8 @@
     X(dht_silent, "a DHT that does not answer")                                                    \
     X(disks, "full disks")                                                                         \
     X(slow_compute, "nodes that train slowly")                                                     \
-    X(liars, "liars")
+    X(liars, "liars")                                                                              \
+    X(pauses, "processes that stand still for a while")
 
 enum kith_storm_kind {
 #define X(name, text) KITH_STORM_##name,

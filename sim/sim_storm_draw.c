@@ -159,6 +159,18 @@ static void draw_clocks(struct draw *draw)
     }
 }
 
+/* All are over before the healing. */
+static void draw_pauses(struct draw *draw)
+{
+    for (uint32_t i = how_many(draw); i > 0; i--) {
+        struct kith_fault pause = {.kind = KITH_FAULT_PAUSE, .node = any_node(draw)};
+        uint32_t from = between(draw, FIRST_MS, LAST_MS - 200);
+        uint32_t most = LAST_MS - from < 20000 ? LAST_MS - from : 20000;
+        pause.a = between(draw, 200, most);
+        add(draw, from, pause);
+    }
+}
+
 static void draw_crowds(struct draw *draw)
 {
     struct kith_storm_plan *plan = draw->plan;
@@ -195,6 +207,7 @@ static void draw_faults(struct draw *draw)
         if (has(draw, (enum kith_storm_kind)(KITH_STORM_dht_empty + mode)))
             draw_spells(draw, KITH_FAULT_DHT, KITH_SIM_DHT_EMPTY + mode, KITH_SIM_DHT_HONEST);
     if (has(draw, KITH_STORM_clocks)) draw_clocks(draw);
+    if (has(draw, KITH_STORM_pauses)) draw_pauses(draw);
     draw_crowds(draw);
 }
 

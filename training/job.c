@@ -251,16 +251,17 @@ static bool local_steps(struct kith_job *job)
     return looked;
 }
 
-static void undo_divergence(struct kith_learner *learner)
+static bool undo_divergence(struct kith_learner *learner)
 {
     size_t params = learner->config.arch.params;
-    if (kith_model_is_finite(learner->model)) return;
+    if (kith_model_is_finite(learner->model)) return false;
     kith_learner_mixed(learner, learner->plain);
     memset(learner->sum, 0, params * sizeof *learner->sum);
     kith_model_set_weights(learner->model, learner->plain);
     kith_model_set_momentum(learner->model, learner->sum);
     if (learner->config.optim == KITH_OPTIM_ADAM)
         kith_model_set_moments(learner->model, learner->sum, 0);
+    return true;
 }
 
 static void publish_frame(struct kith_job *job)
@@ -310,14 +311,14 @@ void kith_job_run(struct kith_job *job)
     struct kith_learner *learner = job->learner;
     job->frame = job->labels = job->checkpoint = (struct kith_bytes){NULL, 0};
     job->line_count = 0;
-    job->tested = false;
+    job->tested = job->diverged = false;
 
     mix(job);
     bool looked = false;
     if (!job->mix_only) {
         hear_teachers(job);
         looked = local_steps(job);
-        undo_divergence(learner);
+        job->diverged = undo_divergence(learner);
     }
     if (job->want_frame) publish_frame(job);
     if (job->want_labels) publish_labels(job);

@@ -117,7 +117,8 @@ struct kith_job {
     struct kith_bytes checkpoint; /* if wanted, or after a finished epoch */
     uint32_t line_count;
     struct kith_job_line lines[KITH_JOB_LINES_MAX];
-    bool tested; /* an epoch ended in this round */
+    bool diverged; /* the steps ended in a NaN or an infinity and were undone */
+    bool tested;   /* an epoch ended in this round */
     uint32_t test_epoch;
     float test_loss;
     uint32_t test_correct;

@@ -392,6 +392,8 @@ static void failed_jobs_publish_nothing(void)
     check(stats_of(1)->round > 20 && stats_of(1)->mixed > 10);
     check_int(stats_of(0)->mixed, 0);
     check(stats_of(0)->round > 20);
+    check_int(stats_of(0)->rounds_failed, 0);
+    check_int(stats_of(1)->rounds_failed, stats_of(1)->round);
     kith_swarm_free(swarm);
 }
 
@@ -403,6 +405,8 @@ static void jobs_with_nans_publish_numbers(void)
     run_for(30);
     check(stats_of(1)->round > 20 && stats_of(1)->mixed > 10);
     check(stats_of(0)->mixed > 10);
+    check_int(stats_of(0)->rounds_failed, 0);
+    check_int(stats_of(1)->rounds_failed, stats_of(1)->round);
     uint32_t correct[2];
     check_int(kith_swarm_test(swarm, 1, correct), 0);
     check(correct[0] > 600 && correct[1] > 600 && correct[1] != UINT32_MAX);

@@ -85,12 +85,20 @@ static void a_band_lasts_from_the_first_to_the_last(void)
     check(bands.at[0].to_s == 25 && bands.at[0].most == 2);
     check(bands.at[1].kind == KITH_SIM_BAND_CLOSED && bands.at[1].to_s == 31);
     check(bands.at[2].from_s == 30 && isinf(bands.at[2].to_s) && bands.at[2].most == 1);
+    struct kith_fault pause = {.kind = KITH_FAULT_PAUSE, .a = 2500};
+    kith_sim_bands_fault(&bands, &pause, 33);
+    kith_sim_bands_fault(&bands, &pause, 34);
+    kith_sim_bands_fault(&bands, &pause, 38);
+    check_int(bands.count, 5);
+    check(bands.at[3].kind == KITH_SIM_BAND_PAUSE && bands.at[3].from_s == 33);
+    check(bands.at[3].to_s == 36.5 && bands.at[3].most == 2);
+    check(bands.at[4].to_s == 40.5 && bands.at[4].most == 1);
     for (int i = 0; i < 2 * KITH_SIM_BANDS_MAX; i++) {
         kith_sim_bands_fault(&bands, &close, 40 + i);
         kith_sim_bands_fault(&bands, &open, 40.5 + i);
     }
     check_int(bands.count, KITH_SIM_BANDS_MAX);
-    check_int(bands.left_out, KITH_SIM_BANDS_MAX + 3);
+    check_int(bands.left_out, KITH_SIM_BANDS_MAX + 5);
     kith_sim_bands_release(&bands);
 }
 
