@@ -184,7 +184,7 @@ static void all_counters_fit(void)
     kith_log_counters(&log, &stats, WALL_MS);
     fclose(out);
     check_int(lines_with("18446744073709551615"), sizeof stats / sizeof(uint64_t));
-    check_int(lines_with("drop_copied 18446744073709551615\n"), 1);
+    check_int(lines_with("rounds_failed 18446744073709551615\n"), 1);
 }
 
 int main(void)
