@@ -10,6 +10,8 @@ enum {
     NEWCOMER_PULLS = 8,  /* models that a newcomer begins from */
 };
 
+#define TEACHER_LEAST 0.5f /* of the median score */
+
 /* Peers that publish what `want` names; `other_class` chooses those whose weights cannot be mixed.
  */
 struct candidates {
@@ -162,6 +164,25 @@ static float own_weight(uint64_t own_round, double others_round)
     return (float)((double)own_round / others_round);
 }
 
+/* A teacher whose models were audited teaches by its score, below half the median not at all; of
+ * others nothing is known, and they count as the median. */
+static void weigh_teachers(struct kith_node *node)
+{
+    struct kith_lent *lent = node->rounds.lent;
+    struct kith_job *job = &lent->job;
+    float median = median_score(node);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < lent->source_count && count < job->teacher_count; i++) {
+        if (lent->source[i]->terms.kind != KITH_MANIFEST_LABELS) continue;
+        const struct kith_score *score =
+            kith_scores_find(&node->rounds.scores, &lent->source[i]->author);
+        struct kith_teacher *teacher = &job->teachers[count++];
+        if (!score || score->standing.meetings == 0) continue;
+        float part = kith_standing_score(&score->standing) / median;
+        teacher->weight = part < TEACHER_LEAST ? 0 : part;
+    }
+}
+
 void kith_choose_weigh(struct kith_node *node, const struct kith_turn *turn)
 {
     struct kith_rounds *rounds = &node->rounds;
@@ -180,6 +201,7 @@ void kith_choose_weigh(struct kith_node *node, const struct kith_turn *turn)
         sum += (double)pull->manifest.round;
         authors[count++] = pull->author;
     }
+    if (node->config.learner.rule == KITH_RULE_SCORE) weigh_teachers(node);
     if (count > 0) job->own_weight = own_weight(rounds->round, sum / count);
     job->others = lent->others;
     job->other_count =

@@ -69,16 +69,22 @@ struct kith_object *kith_objects_find(struct kith_objects *objects, const struct
     return NULL;
 }
 
-/* The smallest slots that fit come first; among them a free one, else the least recently used. */
+/* Whether slot a is the better one to take: a free one, the smallest of them, else the one that was
+ * used least recently. Sizes do not part the used ones: models may be smaller than soft labels. */
+static bool is_better(const struct kith_object *a, const struct kith_object *b)
+{
+    if (!b) return true;
+    if (a->used != b->used) return !a->used;
+    return a->used ? a->used_us < b->used_us : a->room < b->room;
+}
+
 static struct kith_object *take_slot(struct kith_objects *objects, uint64_t len)
 {
     struct kith_object *best = NULL;
     for (uint32_t i = 0; i < objects->count; i++) {
         struct kith_object *object = &objects->at[i];
-        if (object->pins || object->room < len) continue;
-        if (best && object->room > best->room) continue;
-        bool older = best && (!object->used || object->used_us < best->used_us);
-        if (!best || object->room < best->room || (best->used && older)) best = object;
+        bool fits = !object->pins && object->room >= len;
+        if (fits && is_better(object, best)) best = object;
     }
     return best;
 }

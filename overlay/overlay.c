@@ -665,12 +665,23 @@ uint64_t kith_overlay_deadline_us(const struct kith_overlay *overlay)
     return least(at, kith_pulls_deadline_us(&overlay->pulls));
 }
 
+/* What others may ask us for is never evicted by what we pull. */
+static void keep_own(struct kith_overlay *overlay, enum kith_manifest_kind kind,
+                     struct kith_object *object)
+{
+    struct kith_object **own = &overlay->published[kind - 1];
+    object->pins++;
+    if (*own) (*own)->pins--;
+    *own = object;
+}
+
 int kith_overlay_publish(struct kith_overlay *overlay, enum kith_manifest_kind kind, uint64_t round,
                          uint8_t wire, struct kith_bytes bytes, const struct kith_turn *turn)
 {
     struct kith_object *object = kith_objects_put(&overlay->objects, bytes, turn->now_us);
     if (!object) return KITH_ERR_FULL;
     object->kind = (uint8_t)kind;
+    keep_own(overlay, kind, object);
     struct kith_manifest manifest = {
         .kind = kind,
         .author = overlay->config.keypair->hotkey,

@@ -67,6 +67,7 @@ struct kith_overlay {
     struct kith_dialer dialer;
     struct kith_spread spread;
     struct kith_objects objects;
+    struct kith_object *published[2]; /* our newest weights and labels, pinned; NULL: none */
     struct kith_serve serve;
     struct kith_partials partials;
     struct kith_pulls pulls;

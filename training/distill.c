@@ -159,7 +159,7 @@ void kith_pool_add(struct kith_pool *pool, const struct kith_id *swarm,
     uint32_t rows = kith_public_batch(swarm, teacher->round, pool->public_count, batch);
     const uint8_t *said;
     teacher->err = kith_labels_decode(teacher->labels, rows, pool->classes, &said);
-    if (teacher->err) return;
+    if (teacher->err || !(teacher->weight > 0)) return;
     for (uint32_t i = 0; i < rows; i++, said += pool->classes) {
         uint32_t sum = row_sum(said, pool->classes);
         if (sum == 0) continue;

@@ -24,7 +24,7 @@ enum {
 struct kith_teacher {
     struct kith_bytes labels; /* as its author published them; untrusted */
     uint64_t round;           /* the author's: chooses the public batch */
-    float weight;             /* > 0 */
+    float weight;             /* 0: checked, but not listened to */
     int err;                  /* out: 0, or why it was left out */
 };
 

@@ -137,6 +137,24 @@ static void together_they_learn_what_neither_has_seen(void)
     }
 }
 
+/* Seven pulls of weights and three of labels a round, all of them smaller than a slot for labels:
+ * nobody may push out what others come for. */
+static void many_pulls_find_what_was_published(void)
+{
+    story_begin(&story, 8);
+    story.run.scenario.all.node.pull_count = 7;
+    story.run.scenario.all.node.teacher_count = 3;
+    story_tell(&story, 0);
+    start_all();
+    check(story_pass(&story, 30));
+    for (uint32_t i = 0; i < 8; i++) {
+        uint64_t rounds = story_stats(&story, i)->round;
+        check(story_stats(&story, i)->mixed > 6 * (rounds - 3));
+        check(story_stats(&story, i)->taught > 2 * (rounds - 3));
+    }
+    story_end(&story);
+}
+
 /* Eight of two classes each, twelve rounds: the last four only mix, and nobody goes on after. The
  * worst of them is then near the mean, as it is not when they train to the end. */
 static void a_budget_ends_with_rounds_that_only_mix(void)
@@ -202,6 +220,7 @@ int main(void)
     run(a_silent_peer_is_left_out);
     run(a_slow_node_holds_nobody_up);
     run(together_they_learn_what_neither_has_seen);
+    run(many_pulls_find_what_was_published);
     run(a_budget_ends_with_rounds_that_only_mix);
     run(a_round_goes_on_where_the_checkpoint_ended);
     return test_end();

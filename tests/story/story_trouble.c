@@ -107,11 +107,15 @@ static void loss_and_cuts_hinder_learning_little(void)
     start_all();
     check(story_pass(&story, 300));
     check(kith_sim_net_counters(kith_world_net(story.swarm->world))->cut > 50);
+    uint32_t listed = 0;
     for (uint32_t i = 0; i < 8; i++) {
-        check(story_peers(&story, i) >= 6);
+        /* Who was cut and not reached again at once is out of a list until its next record. */
+        check(story_peers(&story, i) >= 4);
+        listed += story_peers(&story, i);
         check(story_stats(&story, i)->round > 150);
         check(story_stats(&story, i)->mixed > 150);
     }
+    check(listed >= 8 * 6);
     story_end(&story);
 }
 

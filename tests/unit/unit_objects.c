@@ -89,8 +89,27 @@ static void too_large_is_refused(void)
     kith_objects_release(&objects);
 }
 
+/* Small models share the room with soft labels: free slots of any size come before anybody goes. */
+static void what_is_small_takes_large_slots_before_it_evicts(void)
+{
+    struct kith_objects objects;
+    struct kith_object *put[5];
+    check_int(kith_objects_init(&objects, 3, BIG, 2, 1000), 0);
+    for (uint8_t i = 0; i < 5; i++) {
+        fill(i);
+        put[i] = kith_objects_put(&objects, (struct kith_bytes){content, 500}, 10 + i);
+        check(put[i] && (put[i]->room == 1000) == (i < 2));
+    }
+    for (uint8_t i = 0; i < 5; i++)
+        check(kith_objects_find(&objects, &put[i]->id) == put[i]);
+    fill(9);
+    check(kith_objects_put(&objects, (struct kith_bytes){content, 500}, 20) == put[0]);
+    kith_objects_release(&objects);
+}
+
 int main(void)
 {
+    run(what_is_small_takes_large_slots_before_it_evicts);
     run(same_bytes_same_id);
     run(fetched_object_is_checked_by_chunk);
     run(oldest_unpinned_goes_first);
