@@ -23,7 +23,7 @@ enum {
     INPUTS = 784,
     CLASSES = 10,
     STARTS_PER_S = 100, /* nodes that start in a virtual second */
-    SETTLE_S = 30,      /* after the last start */
+    SETTLE_S = 120,     /* after the last start: until the news of it are old */
     ROUND_CHECK_US = 250 * 1000,
     GIB = 1 << 30,
 };
