@@ -1,6 +1,7 @@
 #include "node/node.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -379,6 +380,23 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
     }
     node->stats.effects_dropped += outbox->dropped - dropped;
     *ret = (struct kith_effects){.at = outbox->effects, .count = outbox->count};
+}
+
+static void expect(const void *memory, size_t len)
+{
+    enum { LINE = 64 };
+    for (size_t at = 0; at < len; at += LINE)
+        __builtin_prefetch((const uint8_t *)memory + at);
+}
+
+void kith_node_expect(const struct kith_node *node)
+{
+    const struct kith_overlay *overlay = &node->overlay;
+    expect(overlay, offsetof(struct kith_overlay, objects));
+    expect(&overlay->partials, sizeof overlay->partials + sizeof overlay->pulls);
+    expect(&overlay->own_at_us, sizeof *overlay - offsetof(struct kith_overlay, own_at_us));
+    expect(&node->stats, sizeof node->stats);
+    expect(&node->directory, sizeof *node - offsetof(struct kith_node, directory));
 }
 
 size_t kith_node_memory(const struct kith_node *node)

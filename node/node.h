@@ -42,6 +42,10 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
 /* When to feed DEADLINE next, KITH_NEVER if nothing waits. Changes only in a step. */
 uint64_t kith_node_deadline_us(const struct kith_node *node);
 
+/* A step comes soon: have the memory for that come, where many nodes share a process. Changes
+ * nothing. */
+void kith_node_expect(const struct kith_node *node);
+
 /* All memory that the node holds now, in bytes: itself, what it knows of others, what it publishes
  * and its learner. */
 size_t kith_node_memory(const struct kith_node *node);

@@ -54,9 +54,12 @@ uint64_t kith_clock_own_ms(const struct kith_clock *clock, const struct kith_tur
     return wall_ms > 0 ? (uint64_t)wall_ms : 0;
 }
 
-void kith_clock_hear(struct kith_link_slot *slot, uint64_t wall_ms, const struct kith_turn *turn)
+void kith_clock_hear(struct kith_links *links, struct kith_link_slot *slot, uint64_t wall_ms,
+                     const struct kith_turn *turn)
 {
-    slot->clock_ms = base_of(wall_ms, turn->now_us);
+    int64_t clock_ms = base_of(wall_ms, turn->now_us);
+    links->clocks_differ |= slot->clock_us == 0 || slot->clock_ms != clock_ms;
+    slot->clock_ms = clock_ms;
     slot->clock_us = turn->now_us;
 }
 
@@ -67,12 +70,17 @@ static bool counts(const struct kith_link_slot *slot)
 
 static void ask(struct kith_clock *clock, struct kith_links *links, const struct kith_turn *turn)
 {
+    if (!clock->ask && turn->now_us < clock->ask_us) return;
+    clock->ask_us = turn->now_us + KITH_CLOCK_ASK_US;
+    links->clocks_differ |= clock->ask;
     for (uint32_t i = 0; i < links->top; i++) {
         struct kith_link_slot *slot = &links->at[i];
         if (!counts(slot)) continue;
         bool old = slot->clock_us == 0 || turn->now_us >= slot->clock_us + KITH_CLOCK_ASK_US;
         if (clock->ask) slot->clock_us = 0;
-        if ((clock->ask || old) && !slot->pinged_us) kith_links_ping(slot, turn);
+        if ((clock->ask || old) && !slot->pinged_us) kith_links_ping(links, slot, turn);
+        uint64_t next_us = slot->clock_us + KITH_CLOCK_ASK_US;
+        if (next_us < clock->ask_us) clock->ask_us = next_us;
     }
     clock->ask = false;
 }
@@ -144,12 +152,13 @@ static void release(struct kith_clock *clock, const struct kith_turn *turn)
 enum kith_clock_news kith_clock_tick(struct kith_clock *clock, struct kith_links *links,
                                      const struct kith_turn *turn)
 {
-    int64_t median_ms = 0;
-    uint32_t near;
     if (!clock->began) return KITH_CLOCK_SAME;
     clock->hints = KITH_CLOCK_HINTS_MAX;
     ask(clock, links, turn);
-    clock->peers = compare(links, &median_ms, &near);
+    if (links->clocks_differ) clock->peers = compare(links, &clock->median_ms, &clock->near);
+    links->clocks_differ = false;
+    int64_t median_ms = clock->median_ms;
+    uint32_t near = clock->near;
     release(clock, turn);
     if (clock->peers == 0) {
         clock->doubted = false;

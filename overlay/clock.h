@@ -41,8 +41,11 @@ struct kith_clock {
     uint64_t hold_until_us; /* until then go on as before the jump */
     uint64_t doubt_us;      /* since when there is doubt */
     int64_t ahead_ms;       /* the own clock is ahead of the peers' by this, when last compared */
-    uint32_t peers;         /* of so many */
-    uint32_t hints;         /* still allowed in this second */
+    uint32_t peers;         /* of so many, */
+    uint32_t near;          /* of whom so many agree with their median */
+    int64_t median_ms;
+    uint64_t ask_us; /* nobody is asked before */
+    uint32_t hints;  /* still allowed in this second */
 };
 
 void kith_clock_init(struct kith_clock *clock);
@@ -51,7 +54,8 @@ uint64_t kith_clock_now_ms(struct kith_clock *clock, uint64_t now_us, uint64_t o
 /* What to tell others: the own wall clock. */
 uint64_t kith_clock_own_ms(const struct kith_clock *clock, const struct kith_turn *turn);
 /* The far end's wall clock says this. */
-void kith_clock_hear(struct kith_link_slot *slot, uint64_t wall_ms, const struct kith_turn *turn);
+void kith_clock_hear(struct kith_links *links, struct kith_link_slot *slot, uint64_t wall_ms,
+                     const struct kith_turn *turn);
 /* Ask those not heard for a while, compare, decide. Once a second. */
 enum kith_clock_news kith_clock_tick(struct kith_clock *clock, struct kith_links *links,
                                      const struct kith_turn *turn);

@@ -19,18 +19,19 @@ int kith_links_init(struct kith_links *links, uint32_t max, const struct kith_id
 void kith_links_release(struct kith_links *links)
 {
     free(links->at);
+    free(links->number);
     memset(links, 0, sizeof *links);
 }
 
 size_t kith_links_memory(const struct kith_links *links)
 {
-    return links->room * sizeof *links->at;
+    return links->room * (sizeof *links->at + sizeof *links->number);
 }
 
 struct kith_link_slot *kith_links_find(struct kith_links *links, kith_link link)
 {
     for (uint32_t i = 0; i < links->top; i++)
-        if (links->at[i].link == link) return &links->at[i];
+        if (links->number[i] == link) return &links->at[i];
     return NULL;
 }
 
@@ -46,6 +47,9 @@ static struct kith_link_slot *slot_room(struct kith_links *links)
         void *at = realloc(links->at, room * sizeof *links->at);
         if (!at) return NULL;
         links->at = at;
+        void *number = realloc(links->number, room * sizeof *links->number);
+        if (!number) return NULL;
+        links->number = number;
         links->room = room;
     }
     return &links->at[links->top++];
@@ -97,7 +101,10 @@ struct kith_link_slot *kith_links_up(struct kith_links *links, kith_link link,
         .heard_us = turn->now_us,
         .used_us = turn->now_us,
     };
+    links->number[slot - links->at] = link;
     links->count++;
+    links->watch_us = 0;
+    links->clocks_differ = true;
     return slot;
 }
 
@@ -106,21 +113,34 @@ void kith_links_down(struct kith_links *links, kith_link link)
     struct kith_link_slot *slot = link ? kith_links_find(links, link) : NULL;
     if (!slot) return;
     memset(slot, 0, sizeof *slot);
+    links->number[slot - links->at] = 0;
     links->count--;
+    links->clocks_differ = true;
     while (links->top > 0 && links->at[links->top - 1].link == 0)
         links->top--;
 }
 
-void kith_links_ping(struct kith_link_slot *slot, const struct kith_turn *turn)
+void kith_links_ping(struct kith_links *links, struct kith_link_slot *slot,
+                     const struct kith_turn *turn)
 {
     struct kith_msg msg = {.type = KITH_MSG_PING, .ping = {.number = kith_rng_u64(turn->rng)}};
     uint8_t buffer[32];
     kith_outbox_send(turn->out, slot->link, kith_msg_encode(&msg, buffer, sizeof buffer));
     slot->pinged_us = turn->now_us;
+    links->watch_us = 0;
+}
+
+/* When a link that stays as it is must be looked at again. */
+static uint64_t watch_us_of(const struct kith_link_slot *slot)
+{
+    if (!slot->hello) return slot->up_us + KITH_HELLO_US;
+    return slot->pinged_us ? 0 : slot->heard_us + KITH_QUIET_US;
 }
 
 void kith_links_watch(struct kith_links *links, uint64_t lag_us, const struct kith_turn *turn)
 {
+    if (lag_us == 0 && turn->now_us < links->watch_us) return;
+    uint64_t next_us = KITH_NEVER;
     for (uint32_t i = 0; i < links->top; i++) {
         struct kith_link_slot *slot = &links->at[i];
         if (!slot->link) continue;
@@ -134,8 +154,11 @@ void kith_links_watch(struct kith_links *links, uint64_t lag_us, const struct ki
         else if (slot->pinged_us && turn->now_us >= slot->pinged_us + KITH_SILENT_US)
             kith_outbox_hang_up(turn->out, slot->link, KITH_HANG_UP_SILENT);
         else if (!slot->pinged_us && turn->now_us >= slot->heard_us + KITH_QUIET_US)
-            kith_links_ping(slot, turn);
+            kith_links_ping(links, slot, turn);
+        uint64_t watch_us = watch_us_of(slot);
+        if (watch_us < next_us) next_us = watch_us;
     }
+    links->watch_us = next_us;
 }
 
 void kith_links_trim(struct kith_links *links, uint32_t keep, const struct kith_turn *turn)

@@ -36,11 +36,14 @@ struct kith_link_slot {
 struct kith_links {
     struct kith_id self;
     struct kith_link_slot *at; /* [room], of which [0, top) may be in use */
+    kith_link *number;         /* [room], those of the slots: to be searched */
     uint32_t max;
     uint32_t room; /* grows by doubling to max */
     uint32_t top;
     uint32_t count;
-    uint32_t turn; /* whose turn it is in kith_links_next */
+    uint32_t turn;      /* whose turn it is in kith_links_next */
+    bool clocks_differ; /* from those that were last compared */
+    uint64_t watch_us;  /* nothing of a link is due before */
 };
 
 /* A pointer to a slot holds until the next kith_links_up. */
@@ -67,7 +70,8 @@ void kith_links_down(struct kith_links *links, kith_link link);
  * that a node that slept does not accuse everybody. */
 void kith_links_watch(struct kith_links *links, uint64_t lag_us, const struct kith_turn *turn);
 /* Ask for a sign of life, and the time. */
-void kith_links_ping(struct kith_link_slot *slot, const struct kith_turn *turn);
+void kith_links_ping(struct kith_links *links, struct kith_link_slot *slot,
+                     const struct kith_turn *turn);
 /* Hang up the least recently used links until at most `keep` are left. */
 void kith_links_trim(struct kith_links *links, uint32_t keep, const struct kith_turn *turn);
 /* How many links observers have. */

@@ -429,8 +429,9 @@ static void on_hello(struct kith_overlay *overlay, struct kith_link_slot *slot,
 {
     struct kith_bytes bytes = msg->hello.record;
     slot->hello = true;
-    kith_clock_hear(slot, msg->hello.wall_ms, turn);
+    kith_clock_hear(&overlay->links, slot, msg->hello.wall_ms, turn);
     slot->observer = is_observer(overlay, &slot->peer, bytes);
+    overlay->links.clocks_differ = true;
     if (slot->observer && kith_links_observers(&overlay->links) > KITH_OBSERVERS_MAX) {
         kith_outbox_hang_up(turn->out, slot->link, KITH_HANG_UP_DONE);
         return;
@@ -500,7 +501,7 @@ static void dispatch(struct kith_overlay *overlay, struct kith_link_slot *slot,
         return;
     case KITH_MSG_PONG:
         slot->pinged_us = 0;
-        kith_clock_hear(slot, msg->ping.wall_ms, turn);
+        kith_clock_hear(&overlay->links, slot, msg->ping.wall_ms, turn);
         return;
     case KITH_MSG_PEERS:
         kith_peers_expect(&overlay->peers, msg->peers.record, msg->peers.count);
@@ -630,6 +631,7 @@ static void tick(struct kith_overlay *overlay, const struct kith_turn *turn)
     uint64_t lag_us = turn->now_us - overlay->tick_at_us;
     if (lag_us < KITH_TICK_US) lag_us = 0;
     overlay->tick_at_us = turn->now_us + KITH_TICK_US;
+    kith_spread_expect(&overlay->spread);
     kith_links_watch(&overlay->links, lag_us, turn);
     kith_links_trim(&overlay->links, overlay->config.links_wanted + KITH_LINKS_SPARE, turn);
     enum kith_clock_news news = kith_clock_tick(&overlay->clock, &overlay->links, turn);

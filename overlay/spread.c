@@ -274,6 +274,22 @@ static void add_wants(struct kith_spread *spread, struct kith_msg *msg,
     }
 }
 
+void kith_spread_expect(const struct kith_spread *spread)
+{
+    const struct kith_peers *peers = spread->peers;
+    for (uint32_t i = 0; i < KITH_RECORDS_PER_TICK && spread->next_fill + i < peers->count; i++) {
+        uint16_t slot = peers->order[spread->next_fill + i];
+        const uint8_t *peer = (const uint8_t *)&peers->at[slot];
+        const uint8_t *record = peers->more[slot].record_bytes;
+        __builtin_prefetch(peer);
+        __builtin_prefetch(peer + KITH_PEER_ALIGN);
+        for (int line = 0; line < 4; line++)
+            __builtin_prefetch(record + line * KITH_PEER_ALIGN);
+    }
+    for (uint32_t i = 0; i < KITH_WANT_LOOKS && spread->next_want + i < peers->count; i++)
+        __builtin_prefetch(&peers->at[peers->order[spread->next_want + i]]);
+}
+
 void kith_spread_tick(struct kith_spread *spread, const struct kith_turn *turn)
 {
     struct parcel parcel;

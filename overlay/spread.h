@@ -84,6 +84,8 @@ void kith_spread_greet(struct kith_spread *spread, struct kith_link_slot *slot, 
  * ask likewise if it knows others than we do. */
 void kith_spread_on_peers(struct kith_spread *spread, struct kith_link_slot *slot,
                           const struct kith_msg *msg, const struct kith_turn *turn);
+/* A tick comes: have the memory for that come. */
+void kith_spread_expect(const struct kith_spread *spread);
 /* The one message of a tick. */
 void kith_spread_tick(struct kith_spread *spread, const struct kith_turn *turn);
 void kith_spread_on_deadline(struct kith_spread *spread, const struct kith_turn *turn);

@@ -8,7 +8,7 @@
 #include "sim/sim_net_inside.h"
 #include "training/explog.h"
 
-enum { LINKS_FIRST = 64 };
+enum { LINKS_FIRST = 64, LINE = 64, LINES_AHEAD = 16 };
 
 int kith_sim_net_new(const struct kith_sim_net_config *config,
                      const uint8_t seed[static KITH_SEED_LEN], struct kith_sim_net **ret_net)
@@ -284,6 +284,25 @@ static uint64_t paused_until(const struct kith_sim_net *net, enum kith_net_item 
         return net->stations[link->end[argument >> 8 & 1].node].paused_until_us;
     }
     return 0;
+}
+
+uint32_t kith_sim_net_expect(const struct kith_sim_net *net, uint64_t payload, bool is_next)
+{
+    uint64_t argument = payload & ((UINT64_C(1) << 52) - 1);
+    if ((payload >> 52 & 15) != KITH_NET_QUEUE) return KITH_NET_NONE;
+    const struct kith_net_link *link = &net->links[argument >> 2];
+    const struct kith_net_end *end = &link->end[argument >> 1 & 1];
+    if (!is_next) {
+        __builtin_prefetch(&link->end[0]);
+        __builtin_prefetch(&link->end[1]);
+        __builtin_prefetch(&link->generation);
+        return KITH_NET_NONE;
+    }
+    const struct kith_net_message *message = end->queue[argument & 1].first;
+    for (size_t i = 0; message && i < LINES_AHEAD; i++)
+        __builtin_prefetch((const char *)message + i * LINE);
+    __builtin_prefetch(&net->stations[end->node]);
+    return end->node;
 }
 
 void kith_sim_net_fire(struct kith_sim_net *net, uint64_t payload, uint64_t now_us)

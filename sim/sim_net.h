@@ -113,6 +113,9 @@ bool kith_sim_net_send(struct kith_sim_net *net, uint32_t node, kith_link link,
                        struct kith_bytes body, uint64_t now_us);
 void kith_sim_net_hang_up(struct kith_sim_net *net, uint32_t node, kith_link link, uint64_t now_us);
 
+/* This item will be due soon, or `is_next`: have its memory come. Of the next the node that it is
+ * for, or UINT32_MAX. Changes nothing. */
+uint32_t kith_sim_net_expect(const struct kith_sim_net *net, uint64_t payload, bool is_next);
 /* One of the net's items has come up in the calendar. Calls deliver at most once. */
 void kith_sim_net_fire(struct kith_sim_net *net, uint64_t payload, uint64_t now_us);
 

@@ -17,6 +17,7 @@ enum {
     ITEMS_PER_LINK = 8,
     POOL_MAX = 1 << 30,
     CLOCK_US_MAX = 2000 * 1000 * 1000,
+    LOOK_AHEAD = 5, /* the next item of the calendar's heap, and its children */
 };
 
 void kith_world_config_default(struct kith_world_config *ret)
@@ -408,10 +409,29 @@ static bool is_good(struct kith_world *world)
     return !world->has_failed;
 }
 
+/* Have the memory come of what will be due next, and of what may be due after it: the steps of a
+ * large world wait for little else. Changes nothing. */
+static void look_ahead(struct kith_world *world)
+{
+    const struct kith_heap *now = &world->calendar.now;
+    for (size_t i = 0; i < now->count && i < LOOK_AHEAD; i++) {
+        uint64_t payload = now->items[i].payload;
+        uint32_t node = UINT32_MAX;
+        if (payload >> 56 == KITH_WORLD_NET)
+            node = kith_sim_net_expect(world->net, payload, i == 0);
+        else if (payload >> 56 == KITH_WORLD_DEADLINE)
+            node = (uint32_t)(payload & ((1u << KITH_WORLD_NODE_BITS) - 1));
+        if (node == UINT32_MAX) continue;
+        __builtin_prefetch(&world->hosts[node]);
+        if (i == 0 && world->hosts[node].node) kith_node_expect(world->hosts[node].node);
+    }
+}
+
 bool kith_world_step(struct kith_world *world)
 {
     struct kith_heap_item item;
     if (world->has_failed || !kith_calendar_pop(&world->calendar, &item)) return false;
+    look_ahead(world);
     world->now_us = item.time_us;
     fire(world, item.payload);
     return is_good(world);

@@ -28,21 +28,21 @@ enum kith_world_tag {
 /* The machine that a node runs on. */
 struct kith_world_host {
     struct kith_node *node;
-    struct kith_id hotkey;
     enum kith_world_state state;
     uint32_t life; /* how often it was started */
     uint32_t unchecked_steps;
     uint32_t armed_count;
+    uint64_t clock_us; /* its monotonic clock runs ahead of the world's by this */
+    int64_t skew_ms;
+    uint64_t paused_until_us; /* of the world's clock */
     /* Times at which a DEADLINE item stands in the calendar, the earliest last. A deadline that
      * moves back costs nothing: the item comes up and is put in again. */
     uint64_t armed_us[KITH_WORLD_ARMED_MAX];
-    uint64_t clock_us; /* its monotonic clock runs ahead of the world's by this */
-    int64_t skew_ms;
+    struct kith_id hotkey;
     double speed; /* of its training, 1: as configured */
     double pace;  /* times this, by a fault */
     struct kith_world_compute compute;
-    bool is_job_failing;      /* the one that is lent */
-    uint64_t paused_until_us; /* of the world's clock */
+    bool is_job_failing; /* the one that is lent */
     uint32_t peers_max;
     uint64_t job_number; /* of the job it lent last */
     uint64_t down_since_us;
