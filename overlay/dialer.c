@@ -224,7 +224,7 @@ static void dial_some(struct kith_dialer *dialer, bool live, uint32_t room,
                       const struct kith_turn *turn)
 {
     uint32_t count = dialer->peers->count;
-    if (count == 0 || room == 0) return;
+    if (count == 0) return;
     uint32_t start = kith_rng_below(turn->rng, count);
     for (uint32_t i = 0; i < count && room > 0; i++) {
         struct kith_peer *peer = kith_peers_nth(dialer->peers, (start + i) % count);
@@ -251,7 +251,7 @@ void kith_dialer_on_deadline(struct kith_dialer *dialer, const struct kith_turn 
         dial_some(dialer, false, KITH_DIALS_MAX - have, turn);
     if (turn->now_us < dialer->feeler_us) return;
     dialer->feeler_us = turn->now_us + KITH_FEELER_US;
-    if (dialer->peers->live < dialer->peers->count) dial_some(dialer, false, 1, turn);
+    dial_some(dialer, false, 1, turn);
 }
 
 uint64_t kith_dialer_deadline_us(const struct kith_dialer *dialer)
