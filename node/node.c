@@ -353,6 +353,15 @@ static void advance(struct kith_node *node, const struct kith_turn *turn)
     store_book(node, turn);
 }
 
+/* Others' goodbyes still count, so that nP is what the list holds; nothing is done about them. */
+static void count_while_leaving(struct kith_node *node, const struct kith_turn *turn)
+{
+    struct kith_overlay_fact fact;
+    kith_overlay_settle(&node->overlay, turn);
+    while (kith_overlay_next_fact(&node->overlay, &fact))
+        continue;
+}
+
 void kith_node_step(struct kith_node *node, const struct kith_event *event,
                     struct kith_outbox *outbox, struct kith_effects *ret)
 {
@@ -367,7 +376,10 @@ void kith_node_step(struct kith_node *node, const struct kith_event *event,
     };
     if (event->traffic) kith_stats_take_traffic(&node->stats, event->traffic);
     if (!node->stopped) dispatch(node, event, &turn);
-    if (!node->stopping) advance(node, &turn);
+    if (!node->stopping)
+        advance(node, &turn);
+    else
+        count_while_leaving(node, &turn);
     kith_partials_advance(&node->overlay.partials, &turn);
     bool saved = node->rounds.phase == KITH_PHASE_SAVED && node->storing == 0 &&
                  kith_partials_is_idle(&node->overlay.partials);
