@@ -179,7 +179,7 @@ const struct kith_learn_row kith_learn_rows[] = {
                  "--steps 40",
         .quick = "--synthetic --nodes 8 --model mlp:16 --partition dirichlet:0.1 --budget 12 "
                  "--steps 30",
-        .flags = "--wire int4 --pulls 1 --teachers 3 --rate 0.15",
+        .flags = "--wire int4 --pulls 1 --teachers 2 --rate 0.15",
         .target_count = 3,
         .target = {LEAST(MEAN, 80), LEAST(WORST, 78), MOST(NODE_KB, 600)},
     },
