@@ -4,6 +4,7 @@
 #ifndef KITH_SIM_SIM_RUN_H
 #define KITH_SIM_SIM_RUN_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +33,9 @@ struct kith_sim_run_config {
     const char *json_path;  /* NULL: none */
     const char *trace_path; /* NULL: none; one line an event, for people */
     struct kith_sim_outputs outputs;
+    /* Becomes nonzero when the run shall end early, in order, with all that it showed so far; NULL:
+     * it will not. */
+    const volatile sig_atomic_t *stop;
     /* For a caller that wants figures: filled in when the run is over, unless NULL. */
     struct kith_sim_result *result;
     double *accuracy; /* [nodes] per cent, of liars too; NaN: it has no model */

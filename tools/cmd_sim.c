@@ -1,4 +1,5 @@
 /* kith sim: from the command line to a run of the simulator. */
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -71,6 +72,33 @@ static int check_outputs(struct setup *setup)
     return 0;
 }
 
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
+/* The first Ctrl+C ends the run in order, with its table and files; the second at once. */
+static void watch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+enum { EXIT_INTERRUPTED = 130 };
+
+static int run_nodes(struct setup *setup)
+{
+    watch_signals();
+    setup->run.stop = &stop;
+    int status = kith_sim_run(&setup->run, stdout, stderr);
+    return status == 0 && stop ? EXIT_INTERRUPTED : status;
+}
+
 int kith_cmd_sim(const struct kith_args *args)
 {
     static struct setup setup;
@@ -97,7 +125,7 @@ int kith_cmd_sim(const struct kith_args *args)
     else if (setup.run.scenario.baseline.algorithm != KITH_ALGORITHM_KITH)
         status = kith_baseline_sim(&setup.run, stdout, stderr);
     else
-        status = kith_sim_run(&setup.run, stdout, stderr);
+        status = run_nodes(&setup);
     free(line);
     free(setup.churn);
     kith_dataset_release(&setup.train);

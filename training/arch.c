@@ -58,7 +58,9 @@ static int hidden_read(const char *text, bool takes_convs, struct kith_arch *arc
         int err;
         uint32_t l = arch->layers - 1;
         if (arch->layers == KITH_LAYERS_MAX) return KITH_ERR_RANGE;
-        if (takes_convs && arch->convs == l && is_conv(text))
+        bool is_next = takes_convs && arch->convs == l && is_conv(text);
+        if (is_next && arch->convs == KITH_CONVS_MAX) return KITH_ERR_RANGE;
+        if (is_next)
             err = conv_read(&text, &arch->conv[arch->convs++]);
         else
             err = number_read(&text, KITH_WIDTH_MAX, &arch->width[arch->layers]);

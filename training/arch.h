@@ -9,6 +9,7 @@
 
 enum {
     KITH_LAYERS_MAX = 8,
+    KITH_CONVS_MAX = 4, /* of these, convolutions */
     KITH_WIDTH_MAX = 16384,
     KITH_CLASSES_MAX = 256,
     KITH_ARCH_TEXT_MAX = 32,
@@ -35,7 +36,7 @@ struct kith_arch {
     uint32_t layers; /* weight layers, 1 to KITH_LAYERS_MAX */
     uint32_t convs;  /* 0 to layers - 1 */
     uint32_t width[KITH_LAYERS_MAX + 1];
-    struct kith_conv conv[KITH_LAYERS_MAX];
+    struct kith_conv conv[KITH_CONVS_MAX];
     size_t params;   /* all weights and biases */
     size_t products; /* multiply-adds of one image's forward pass, a bias being one; without
                         convolutions, `params` */
@@ -71,8 +72,9 @@ static inline uint32_t kith_conv_side_out(const struct kith_conv *conv)
 /* The matrix of layer l: [inputs of one output][outputs, or filters]. */
 static inline uint32_t kith_arch_rows(const struct kith_arch *arch, uint32_t l)
 {
+    if (l >= arch->convs) return arch->width[l];
     const struct kith_conv *conv = &arch->conv[l];
-    return l < arch->convs ? conv->channels * conv->kernel * conv->kernel : arch->width[l];
+    return conv->channels * conv->kernel * conv->kernel;
 }
 
 static inline uint32_t kith_arch_columns(const struct kith_arch *arch, uint32_t l)

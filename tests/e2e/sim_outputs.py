@@ -6,9 +6,12 @@ import csv
 import html.parser
 import json
 import os
+import select
 import shlex
+import signal
 import subprocess
 import tempfile
+import time
 import xml.etree.ElementTree
 
 from nodes import KITH, case, check, finish
@@ -228,12 +231,35 @@ def a_folder_that_exists_is_refused():
     check(done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr)
 
 
+def ctrl_c_ends_a_run_in_order():
+    """The first one; it is sent when the run has written its first rows."""
+    command = [KITH, "sim", "--nodes", "6", "--synthetic", "--rounds", "1000000", "--quiet",
+               "--out", path("cut")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                if os.path.getsize(path("cut", "trace.txt")) > 0:
+                    break
+            except FileNotFoundError:
+                pass
+            select.select([], [], [], 0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    check(process.returncode == 130, f"status {process.returncode}")
+    check(err.startswith("interrupted after ") and err.count("\n") == 1, err)
+    check(out.startswith("nodes "), "no table")
+    rows("cut", "rounds.csv")
+    check(os.path.exists(path("cut", "summary.json")), "no summary")
+
+
 def main():
     for test in (it_runs, nodes_add_up_to_the_summary, rounds_grow_to_the_totals, pulls_add_up,
                  equal_runs_give_equal_bytes, outputs_change_nothing,
                  the_report_is_well_formed_and_alone, the_heat_map_counts_all_pulls,
                  the_report_alone_at_chosen_times, a_report_of_hundreds_is_small, text_is_escaped,
-                 a_folder_that_exists_is_refused):
+                 a_folder_that_exists_is_refused, ctrl_c_ends_a_run_in_order):
         case(test)
     finish()
 

@@ -113,6 +113,8 @@ static void convolutions_are_checked_against_their_inputs(void)
     check_int(kith_arch_parse("cnn:2x15p", 15 * 15, 10, 1 << 24, &arch), KITH_ERR_SHAPE);
     check_int(kith_arch_parse("cnn:2x15", 15 * 15, 10, 1 << 24, &arch), 0);
     check_int(parse("cnn:2x16", &arch), KITH_ERR_RANGE);
+    check_int(parse("cnn:1x1,1x1,1x1,1x1", &arch), 0);
+    check_int(parse("cnn:1x1,1x1,1x1,1x1,1x1", &arch), KITH_ERR_RANGE);
     check_int(parse("cnn:513x1", &arch), KITH_ERR_RANGE);
     check_int(parse("cnn:0x3", &arch), KITH_ERR_RANGE);
     check_int(parse("cnn:2x0", &arch), KITH_ERR_RANGE);
