@@ -196,7 +196,7 @@ static void weigh_by_standing(struct kith_job *job)
     float scores[KITH_SCORE_OTHERS_MAX + KITH_PULL_MAX];
     uint32_t count = job->other_count;
     kith_assert(count <= KITH_SCORE_OTHERS_MAX);
-    memcpy(scores, job->others, count * sizeof *scores);
+    if (count > 0) memcpy(scores, job->others, count * sizeof *scores);
     for (uint32_t i = 0; i < job->pulled_count; i++)
         if (job->pulled[i].standing.meetings > 0)
             scores[count++] = kith_standing_score(&job->pulled[i].standing);
