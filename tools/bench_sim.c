@@ -259,6 +259,9 @@ static int run(struct bench *bench)
     if (bench->row->rounds > 0) result->figure[0] = result->all_cpu_s;
     if (bench->row->alone) result->figure[0] = (double)(allocated() - before) / bench->row->nodes;
     result->is_there = !err && !failure;
+    if (!bench->row->alone || allocated() > before) return err;
+    snprintf(result->error, KITH_BENCH_SIM_TEXT_MAX, "the allocator does not tell what it gave");
+    result->is_there = false;
     return err;
 }
 

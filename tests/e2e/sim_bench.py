@@ -45,10 +45,14 @@ def a_table_with_verdicts():
 
 
 def an_idle_node_is_small():
+    if "--no-floor" in sys.argv:  # the sanitizers' allocator keeps no such books
+        _, text, _ = run_kith("bench", "sim", "--quiet", "--row", "idle", seconds=60)
+        check("the allocator does not tell" in text, text)
+        return
     one = row("idle")
     goal = one["goals"][0]
     check(one["node_bytes"] > 1000 and goal["figure"] >= one["node_bytes"], str(one))
-    check(goal["met"] or "--no-floor" in sys.argv, str(goal))
+    check(goal["met"], str(goal))
 
 
 def a_row_that_cannot_be_measured():
