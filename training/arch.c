@@ -114,9 +114,9 @@ static int text_write(struct kith_arch *arch)
     for (uint32_t l = 1; l < arch->layers; l++) {
         size_t left = sizeof arch->text - used;
         const char *comma = l == 1 ? "" : ",";
-        const struct kith_conv *conv = &arch->conv[l - 1];
+        const struct kith_conv *conv = l <= arch->convs ? &arch->conv[l - 1] : NULL;
         int len;
-        if (l <= arch->convs)
+        if (conv)
             len = snprintf(arch->text + used, left, "%s%ux%u%s%s", comma, conv->filters,
                            conv->kernel, conv->padding ? "s" : "", conv->pool ? "p" : "");
         else
